@@ -5,60 +5,189 @@
  */
 export const problems = {
   // who may speak
-  "authentication-required": [401, "Authentication required", "Send `Authorization: Bearer <station token>` or sign in for a session."],
-  "token-unknown": [401, "Token not accepted", "The token is unknown or was revoked. Ask an administrator for a new station token."],
-  "sign-in-failed": [401, "Sign-in failed", "Name or password is wrong. Try again, or ask an administrator to reset the password."],
-  "csrf-token-missing": [403, "CSRF token missing or wrong", "Send the `csrfToken` of your session in the header `x-csrf-token`."],
+  "authentication-required": [
+    401,
+    "Authentication required",
+    "Send `Authorization: Bearer <station token>` or sign in for a session.",
+  ],
+  "token-unknown": [
+    401,
+    "Token not accepted",
+    "The token is unknown or was revoked. Ask an administrator for a new station token.",
+  ],
+  "sign-in-failed": [
+    401,
+    "Sign-in failed",
+    "Name or password is wrong. Try again, or ask an administrator to reset the password.",
+  ],
+  "csrf-token-missing": [
+    403,
+    "CSRF token missing or wrong",
+    "Send the `csrfToken` of your session in the header `x-csrf-token`.",
+  ],
   forbidden: [403, "Not allowed", "Your role does not allow this. Ask an administrator of your organization."],
-  "other-organization": [403, "Belongs to another organization", "This recorder is registered with another organization. Dock it at a station of that organization, or have it transferred."],
+  "other-organization": [
+    403,
+    "Belongs to another organization",
+    "This recorder is registered with another organization. Dock it at a station of that organization, or have it transferred.",
+  ],
   "too-many-requests": [429, "Too many requests", "Wait for the number of seconds in `Retry-After`, then try again."],
   // shape of a request
   "not-found": [404, "Not found", "Check the address. What you asked for does not exist or is not visible to you."],
   "malformed-request": [400, "Malformed request", "Correct the request as `detail` says, and send it again."],
   "malformed-field": [400, "Malformed field", "Correct the field named in `errors` and send the request again."],
-  "unknown-field": [400, "Unknown field", "Remove the field named in `errors` or correct its spelling: unknown fields are never dropped silently."],
-  "unsupported-media-type": [415, "Unsupported media type", "Send JSON as `application/json`, a clip as `multipart/form-data`."],
+  "unknown-field": [
+    400,
+    "Unknown field",
+    "Remove the field named in `errors` or correct its spelling: unknown fields are never dropped silently.",
+  ],
+  "unsupported-media-type": [
+    415,
+    "Unsupported media type",
+    "Send JSON as `application/json`, a clip as `multipart/form-data`.",
+  ],
   "body-too-large": [413, "Request body too large", "Send less in one request."],
-  "precondition-required": [428, "Precondition required", "Send `If-Match` with the ETag that you read, so that nobody's change is overwritten."],
+  "precondition-required": [
+    428,
+    "Precondition required",
+    "Send `If-Match` with the ETag that you read, so that nobody's change is overwritten.",
+  ],
   "precondition-failed": [412, "Changed meanwhile", "Read it again and repeat your change on what is there now."],
-  conflict: [409, "Conflict", "Something with this name or number exists already. Choose another, or use the one that exists."],
+  conflict: [
+    409,
+    "Conflict",
+    "Something with this name or number exists already. Choose another, or use the one that exists.",
+  ],
   "range-not-satisfiable": [416, "Range not satisfiable", "Ask for a range inside the size given in `Content-Range`."],
   // a clip on its way in
-  "metadata-missing": [400, "Metadata missing", "Send a form field `metadata` with a JSON object before the field `file`."],
+  "metadata-missing": [
+    400,
+    "Metadata missing",
+    "Send a form field `metadata` with a JSON object before the field `file`.",
+  ],
   "file-before-metadata": [400, "File before metadata", "Send the form field `metadata` before the field `file`."],
   "file-missing": [400, "File missing", "Send the recording in a form field `file` after `metadata`."],
-  "one-file-only": [400, "One file only", "Send one request a clip, each with one `metadata` and one `file`, in this order, and nothing else."],
-  "empty-file": [422, "Empty file", "The file holds no byte. Check the card, and send the file again if it holds something."],
-  "file-too-large": [413, "File too large", "The file is larger than this server takes. Ask the operator to raise DOCKSEAL_MAX_CLIP_BYTES."],
-  "length-differs": [422, "Length differs", "The bytes that arrived are not as many as declared. Send the file again, whole."],
-  "digest-differs": [422, "Digest differs", "The bytes that arrived do not have the declared digest. Read the file again and send it once more."],
+  "one-file-only": [
+    400,
+    "One file only",
+    "Send one request a clip, each with one `metadata` and one `file`, in this order, and nothing else.",
+  ],
+  "empty-file": [
+    422,
+    "Empty file",
+    "The file holds no byte. Check the card, and send the file again if it holds something.",
+  ],
+  "file-too-large": [
+    413,
+    "File too large",
+    "The file is larger than this server takes. Ask the operator to raise DOCKSEAL_MAX_CLIP_BYTES.",
+  ],
+  "length-differs": [
+    422,
+    "Length differs",
+    "The bytes that arrived are not as many as declared. Send the file again, whole.",
+  ],
+  "digest-differs": [
+    422,
+    "Digest differs",
+    "The bytes that arrived do not have the declared digest. Read the file again and send it once more.",
+  ],
   "upload-stalled": [408, "Upload stalled", "No byte arrived for a while. Check the line and send the file again."],
   "upload-aborted": [400, "Upload aborted", "The connection ended before the file did. Send the file again."],
   // the machine behind
-  "store-unavailable": [503, "Evidence store not available", "Nothing was kept. Keep the file and send it again after `Retry-After`."],
+  "store-unavailable": [
+    503,
+    "Evidence store not available",
+    "Nothing was kept. Keep the file and send it again after `Retry-After`.",
+  ],
   "store-full": [507, "Evidence store full", "Nothing was kept. Keep the file, and have the operator add storage."],
-  "database-unavailable": [503, "Database not available", "Nothing was kept. Keep the file and send it again after `Retry-After`."],
-  "no-budget": [503, "Busy", "As many uploads as this server can hold are running. Send the file again after `Retry-After`."],
+  "database-unavailable": [
+    503,
+    "Database not available",
+    "Nothing was kept. Keep the file and send it again after `Retry-After`.",
+  ],
+  "no-budget": [
+    503,
+    "Busy",
+    "As many uploads as this server can hold are running. Send the file again after `Retry-After`.",
+  ],
   "shutting-down": [503, "Shutting down", "The server is stopping. Send the request again after `Retry-After`."],
-  "object-exists": [500, "Object exists already", "A key is used once. This is a fault of the server: give the operator the `requestId`."],
-  "object-missing": [500, "Object missing", "The store does not hold what the database says. Give the operator the `requestId` and run `dockseal doctor`."],
-  "object-locked": [409, "Object locked", "The store keeps this until its retention ends or its hold is lifted; it cannot be removed or shortened."],
-  "object-differs": [500, "Object differs", "The stored bytes are not what came in. The clip is in quarantine; run `dockseal doctor`."],
+  "object-exists": [
+    500,
+    "Object exists already",
+    "A key is used once. This is a fault of the server: give the operator the `requestId`.",
+  ],
+  "object-missing": [
+    500,
+    "Object missing",
+    "The store does not hold what the database says. Give the operator the `requestId` and run `dockseal doctor`.",
+  ],
+  "object-locked": [
+    409,
+    "Object locked",
+    "The store keeps this until its retention ends or its hold is lifted; it cannot be removed or shortened.",
+  ],
+  "object-differs": [
+    500,
+    "Object differs",
+    "The stored bytes are not what came in. The clip is in quarantine; run `dockseal doctor`.",
+  ],
   // proof
-  "not-sealed-yet": [202, "Not sealed yet", "Ask again after `Retry-After`: the receipt exists once the clip is sealed. Keep the file until then."],
-  quarantined: [409, "In quarantine", "What is stored differs from what came in. Keep your copy, and have the operator run `dockseal doctor`."],
+  "not-sealed-yet": [
+    202,
+    "Not sealed yet",
+    "Ask again after `Retry-After`: the receipt exists once the clip is sealed. Keep the file until then.",
+  ],
+  quarantined: [
+    409,
+    "In quarantine",
+    "What is stored differs from what came in. Keep your copy, and have the operator run `dockseal doctor`.",
+  ],
   "no-playback": [409, "No playable copy", "The clip has no playable copy (yet). Its original can be fetched."],
-  "timestamp-rejected": [502, "Timestamp rejected", "The timestamp authority's answer did not pass the checks named in `detail`. Check DOCKSEAL_TSA_URL and its certificate."],
-  "timestamp-unavailable": [503, "Timestamp authority not available", "Sealing goes on by itself once the authority answers again."],
-  "malformed-proof": [422, "Malformed proof", "This is not a receipt, note, checkpoint, proof or token of the format named in `detail`."],
+  "timestamp-rejected": [
+    502,
+    "Timestamp rejected",
+    "The timestamp authority's answer did not pass the checks named in `detail`. Check DOCKSEAL_TSA_URL and its certificate.",
+  ],
+  "timestamp-unavailable": [
+    503,
+    "Timestamp authority not available",
+    "Sealing goes on by itself once the authority answers again.",
+  ],
+  "malformed-proof": [
+    422,
+    "Malformed proof",
+    "This is not a receipt, note, checkpoint, proof or token of the format named in `detail`.",
+  ],
+  "proof-rejected": [
+    422,
+    "Proof rejected",
+    "The proof is well formed but does not hold. Do not rely on what it says; keep it, and tell the auditor.",
+  ],
   // derive
-  "media-tool-failed": [422, "Media tool failed", "ffmpeg could not read the recording; the original is kept as it is."],
-  "sandbox-unavailable": [500, "No sandbox for ffmpeg", "Install bubblewrap (deploy/prepare.sh), or set DOCKSEAL_SANDBOX=limits to run ffmpeg under resource limits alone."],
+  "media-tool-failed": [
+    422,
+    "Media tool failed",
+    "ffmpeg could not read the recording; the original is kept as it is.",
+  ],
+  "sandbox-unavailable": [
+    500,
+    "No sandbox for ffmpeg",
+    "Install bubblewrap (deploy/prepare.sh), or set DOCKSEAL_SANDBOX=limits to run ffmpeg under resource limits alone.",
+  ],
   // operation
-  "configuration-invalid": [500, "Configuration invalid", "Correct the variables listed in `detail`; .env.example describes each."],
+  "configuration-invalid": [
+    500,
+    "Configuration invalid",
+    "Correct the variables listed in `detail`; .env.example describes each.",
+  ],
   "queue-unavailable": [503, "Queue not available", "Nothing is lost: work goes on once the queue answers again."],
   usage: [400, "Usage", "Run `dockseal --help`."],
-  internal: [500, "Internal error", "Nothing was confirmed. Try again; if it stays, give the operator the `requestId`."],
+  internal: [
+    500,
+    "Internal error",
+    "Nothing was confirmed. Try again; if it stays, give the operator the `requestId`.",
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, advice: string]>;
 
 export type ProblemCode = keyof typeof problems;

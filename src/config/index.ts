@@ -1,0 +1,1 @@
+export { type Config, configFromEnvironment, parseConfig, type Variable, variables } from "./config.ts";

@@ -1,0 +1,31 @@
+export {
+  type Database,
+  type DatabaseOptions,
+  inTransaction,
+  isUniqueViolation,
+  openDatabase,
+  speakingDatabase,
+  type Tx,
+} from "./database.ts";
+export {
+  abandonIntent,
+  beginIntent,
+  endIntent,
+  forgetIntent,
+  keepIntentAlive,
+  takeAbandonedIntents,
+} from "./intents.ts";
+export { migrate, migrationDigests, missingMigrations, thawedMigrations } from "./migrate.ts";
+export {
+  dispatchOutbox,
+  finishStep,
+  noteStepError,
+  type OutboxRow,
+  planSteps,
+  requeueOverdueSteps,
+  type Step,
+  stepIsPending,
+  steps,
+  touchStep,
+} from "./steps.ts";
+export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";

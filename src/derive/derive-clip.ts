@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { appendEvent } from "#custody";
+import {
+  abandonIntent,
+  beginIntent,
+  type Database,
+  endIntent,
+  finishStep,
+  forgetIntent,
+  inTransaction,
+  keepIntentAlive,
+  stepIsPending,
+  type Tx,
+  touchStep,
+} from "#db";
+import type { SystemActor } from "#identity";
+import { type ClipRecord, clipRecord, type Kind, markExamined } from "#ingest";
+import { DocksealError, isProblem, type Json, newId } from "#kernel";
+import type { EvidenceStore, PutResult } from "#store";
+import type { Derivative, Derived } from "./derived.ts";
+import { deriveMedia } from "./make.ts";
+import type { MediaSettings } from "./settings.ts";
+
+export interface DeriveDependencies {
+  readonly db: Database;
+  readonly store: EvidenceStore;
+  readonly scratchDir: string;
+  readonly settings: MediaSettings;
+  /** Told about signs of life and clean-ups that did not work. */
+  readonly onSideError: (error: unknown) => void;
+}
+
+const actor: SystemActor = { type: "system", id: "transcode" };
+
+/** After so many tries a recording that the tools choke on is said to be unplayable; its original stays what it is. */
+const patience = 3;
+
+/**
+ * Makes a clip playable and stores its derivatives, each pointing at the original's digest. The original is read, never
+ * changed. Done already: nothing.
+ */
+export async function deriveClip(
+  deps: DeriveDependencies,
+  job: { clipId: string; signal: AbortSignal; attempt: number },
+): Promise<void> {
+  const { db } = deps;
+  if (!(await stepIsPending(db, job.clipId, "transcode"))) return;
+  const clip = await clipRecord(db, job.clipId);
+  await mkdir(deps.scratchDir, { recursive: true, mode: 0o700 });
+  const scratchDir = await mkdtemp(join(deps.scratchDir, "clip-"));
+  const stored: { derivative: Derivative; result: PutResult }[] = [];
+  const alive = setInterval(() => {
+    const signs = [touchStep(db, clip.id, "transcode"), ...stored.map(({ result }) => keepIntentAlive(db, result.key))];
+    Promise.all(signs).catch(deps.onSideError);
+  }, 20_000);
+  try {
+    const derived = await examine(deps, clip, scratchDir, job);
+    for (const derivative of derived.derivatives) {
+      stored.push({ derivative, result: await storeDerivative(deps, clip, derivative, job.signal) });
+    }
+    const recorded = await inTransaction(db, (tx) => record(tx, clip, derived, stored));
+    if (!recorded) await discard(deps, stored);
+  } catch (error) {
+    await discard(deps, stored);
+    throw error;
+  } finally {
+    clearInterval(alive);
+    await rm(scratchDir, { recursive: true, force: true });
+  }
+}
+
+/** What can be made of the original; a tool that fails again and again makes it unplayable, not the job endless. */
+async function examine(
+  deps: DeriveDependencies,
+  clip: ClipRecord,
+  scratchDir: string,
+  job: { signal: AbortSignal; attempt: number },
+): Promise<Derived | (Omit<Derived, "reason"> & { reason: "tool-failed" })> {
+  const inputPath = join(scratchDir, "original");
+  await fetchOriginal(deps.store, clip, inputPath, job.signal);
+  try {
+    const outputs = join(scratchDir, "made");
+    await mkdir(outputs);
+    const { settings } = deps;
+    return await deriveMedia({ inputPath, fileName: clip.fileName, scratchDir: outputs, settings, signal: job.signal });
+  } catch (error) {
+    if (!isProblem(error, "media-tool-failed") || job.attempt < patience) throw error;
+    const mediaType = "application/octet-stream";
+    return {
+      kind: "other",
+      mediaType,
+      playable: false,
+      reason: "tool-failed",
+      derivatives: [],
+      defects: [error.message],
+    };
+  }
+}
+
+/** The original as a local file, only when its bytes are the sealed ones. */
+async function fetchOriginal(store: EvidenceStore, clip: ClipRecord, path: string, signal: AbortSignal): Promise<void> {
+  const sha256 = createHash("sha256");
+  const hashing = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sha256.update(chunk);
+      done(null, chunk);
+    },
+  });
+  const source = await store.get({ key: clip.objectKey, versionId: clip.versionId }, { signal });
+  await pipeline(source, hashing, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
+  if (sha256.digest("hex") !== clip.sha256) {
+    throw new DocksealError("object-differs", { detail: `the original of clip ${clip.id} does not have its digest` });
+  }
+}
+
+async function storeDerivative(
+  deps: DeriveDependencies,
+  clip: ClipRecord,
+  derivative: Derivative,
+  signal: AbortSignal,
+): Promise<PutResult> {
+  const key = `derivatives/${clip.id}/${newId()}-${derivative.role}`;
+  await beginIntent(deps.db, key, "derivative");
+  const { sizeBytes, sha256, mediaType: contentType, path } = derivative;
+  try {
+    return await deps.store.put({ key, body: createReadStream(path), sizeBytes, sha256, contentType, signal });
+  } catch (error) {
+    await abandonIntent(deps.db, key).catch(deps.onSideError);
+    throw error;
+  }
+}
+
+async function record(
+  tx: Tx,
+  clip: ClipRecord,
+  derived: Awaited<ReturnType<typeof examine>>,
+  stored: readonly { derivative: Derivative; result: PutResult }[],
+): Promise<boolean> {
+  if (!(await finishStep(tx, clip.id, "transcode", derived.reason === "tool-failed" ? "failed" : "done"))) return false;
+  // What the station said of a kind stands where the bytes do not tell.
+  const kind: Kind = derived.kind === "other" ? ((clip.metadata as { kind?: Kind }).kind ?? "other") : derived.kind;
+  await markExamined(tx, clip.id, {
+    kind,
+    mediaType: derived.mediaType,
+    playable: derived.playable,
+    unplayableReason: derived.reason ?? null,
+    mediaFacts: JSON.parse(JSON.stringify({ ...derived.facts, defects: derived.defects })) as Json,
+  });
+  for (const { derivative, result } of stored) {
+    if (!(await endIntent(tx, result.key)))
+      throw new Error(`the write of ${result.key} was swept before it was recorded`);
+    const { path: _path, arguments: list, sandbox, facts, ...rest } = derivative;
+    await tx
+      .insertInto("derivative")
+      .values({
+        id: newId(),
+        clipId: clip.id,
+        objectKey: result.key,
+        versionId: result.versionId,
+        originalSha256: clip.sha256,
+        ...rest,
+        facts: JSON.stringify(facts),
+        arguments: JSON.stringify(list),
+        sandboxLevel: sandbox,
+      })
+      .executeTakeFirstOrThrow();
+  }
+  const made = stored.map(({ derivative: { role, sha256, sizeBytes, toolVersion } }) => ({
+    role,
+    sha256,
+    sizeBytes,
+    toolVersion,
+  }));
+  const details = { originalSha256: clip.sha256, derivatives: made, defects: [...derived.defects] };
+  if (derived.playable) await appendEvent(tx, { type: "clip.derived", clipId: clip.id, actor, details });
+  else
+    await appendEvent(tx, {
+      type: "clip.unplayable",
+      clipId: clip.id,
+      actor,
+      details: { ...details, reason: derived.reason ?? "unknown" },
+    });
+  return true;
+}
+
+/** Removes derivatives that did not become part of the clip; what fails here is left to the sweeper. */
+async function discard(deps: DeriveDependencies, stored: readonly { result: PutResult }[]): Promise<void> {
+  for (const { result } of stored) {
+    try {
+      // False: the transaction went through after all, whatever its answer was. Then the object stays.
+      if (!(await abandonIntent(deps.db, result.key))) continue;
+      await deps.store.discard(result.key);
+      await forgetIntent(deps.db, result.key);
+    } catch (error) {
+      deps.onSideError(error);
+    }
+  }
+}
+
+/** Derivatives of a clip, as they were recorded. */
+export function derivativesOf(db: Database, clipId: string) {
+  return db
+    .selectFrom("derivative")
+    .select([
+      "role",
+      "objectKey",
+      "versionId",
+      "mediaType",
+      "sizeBytes",
+      "sha256",
+      "originalSha256",
+      "facts",
+      "tool",
+      "toolVersion",
+      "arguments",
+      "sandboxLevel",
+      "createdAt",
+    ])
+    .where("clipId", "=", clipId)
+    .orderBy("role")
+    .execute();
+}

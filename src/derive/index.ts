@@ -1,0 +1,11 @@
+export type { CaptureTime } from "./capture-time.ts";
+export { debianPrograms, inputPath, outputPath, type Programs, type RunResult, type SandboxLevel } from "./confine.ts";
+export { type DeriveDependencies, derivativesOf, deriveClip } from "./derive-clip.ts";
+export type { Derivative, DerivativeFacts, DerivativeRole, Derived } from "./derived.ts";
+export { type Container, type FileKind, kindOf, magicBytes } from "./kind.ts";
+export { type DeriveRequest, deriveMedia } from "./make.ts";
+export { type MediaFacts, type Probe, probeMedia, type StreamFacts, type UnplayableReason } from "./probe.ts";
+export { probeSandbox, runSandboxed, type SandboxReport } from "./sandbox.ts";
+export { type MediaSettings, mediaSettings } from "./settings.ts";
+export { ffmpegVersion } from "./version.ts";
+export type { Waveform } from "./waveform.ts";

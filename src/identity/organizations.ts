@@ -1,0 +1,28 @@
+import { isUniqueViolation, type Tx } from "#db";
+import { DocksealError, newId } from "#kernel";
+
+/** @throws DocksealError `conflict` when the name is taken. */
+export async function createOrganization(
+  tx: Tx,
+  name: string,
+  parentId?: string,
+): Promise<{ id: string; name: string }> {
+  const id = newId();
+  await unlessTaken(`An organization named ${JSON.stringify(name)} exists`, () =>
+    tx
+      .insertInto("organization")
+      .values({ id, name, parentId: parentId ?? null })
+      .executeTakeFirstOrThrow(),
+  );
+  return { id, name };
+}
+
+/** Words a violated unique constraint as `conflict`. */
+export async function unlessTaken<T>(detail: string, insert: () => Promise<T>): Promise<T> {
+  try {
+    return await insert();
+  } catch (error) {
+    if (isUniqueViolation(error)) throw new DocksealError("conflict", { detail, cause: error });
+    throw error;
+  }
+}

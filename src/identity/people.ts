@@ -1,0 +1,128 @@
+import type { Database } from "#db";
+import { DocksealError, newId } from "#kernel";
+import { unlessTaken } from "./organizations.ts";
+import { type PersonActor, type Role, roles } from "./roles.ts";
+import { newSecret, passwordHash, passwordMatches, secretDigest } from "./secrets.ts";
+
+export interface Person {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly signInName: string;
+  readonly displayName: string;
+  readonly role: Role;
+}
+
+/** Shortest password that is taken; longer is what makes a password strong (NIST SP 800-63B §3.1.1.2). */
+export const minimumPasswordLength = 12;
+
+/** @throws DocksealError `conflict` when the sign-in name is taken, `malformed-field` when the password is too short. */
+export async function createPerson(
+  db: Database,
+  wanted: { organizationId: string; signInName: string; displayName: string; role: Role; password: string },
+): Promise<Person> {
+  if (wanted.password.length < minimumPasswordLength) {
+    throw new DocksealError("malformed-field", {
+      extra: { errors: [{ field: "password", problem: `must have at least ${minimumPasswordLength} characters` }] },
+    });
+  }
+  const { password, ...rest } = wanted;
+  const person = { id: newId(), ...rest };
+  const hashed = await passwordHash(password);
+  await unlessTaken(`A person who signs in as ${JSON.stringify(wanted.signInName)} exists`, () =>
+    db
+      .insertInto("person")
+      .values({ ...person, passwordHash: hashed })
+      .executeTakeFirstOrThrow(),
+  );
+  return person;
+}
+
+export async function peopleOf(db: Database, organizationId: string): Promise<Person[]> {
+  const rows = await db
+    .selectFrom("person")
+    .select(["id", "organizationId", "signInName", "displayName", "role"])
+    .where("organizationId", "=", organizationId)
+    .where("disabledAt", "is", null)
+    .orderBy("signInName")
+    .execute();
+  return rows.map((row) => ({ ...row, role: roleOf(row.role) }));
+}
+
+/**
+ * Checks name and password and opens a session.
+ * @returns the session's token in plain, for the cookie; only its hash is stored.
+ * @throws DocksealError `sign-in-failed`, the same and after the same work whether the name or the password is wrong.
+ */
+export async function signIn(
+  db: Database,
+  given: { signInName: string; password: string; hours: number },
+): Promise<{ token: string; actor: PersonActor; expiresAt: string }> {
+  const person = await db
+    .selectFrom("person")
+    .select(["id", "organizationId", "displayName", "role", "passwordHash"])
+    .where("signInName", "=", given.signInName)
+    .where("disabledAt", "is", null)
+    .executeTakeFirst();
+  const matches = await passwordMatches(person?.passwordHash ?? (await hashOfNobody()), given.password);
+  if (person === undefined || !matches) throw new DocksealError("sign-in-failed");
+  const secret = newSecret("dss");
+  const session = { id: newId(), csrfToken: newSecret("csrf").plain };
+  const expiresAt = new Date(Date.now() + given.hours * 3_600_000).toISOString();
+  await db
+    .insertInto("session")
+    .values({ ...session, personId: person.id, tokenHash: secret.digest, expiresAt })
+    .executeTakeFirstOrThrow();
+  const actor: PersonActor = {
+    type: "person",
+    id: person.id,
+    organizationId: person.organizationId,
+    role: roleOf(person.role),
+    displayName: person.displayName,
+    sessionId: session.id,
+    csrfToken: session.csrfToken,
+  };
+  return { token: secret.plain, actor, expiresAt };
+}
+
+/** Undefined when the session is unknown, over or ended, or when the person was disabled. */
+export async function personOfSession(db: Database, token: string): Promise<PersonActor | undefined> {
+  const row = await db
+    .selectFrom("session")
+    .innerJoin("person", "person.id", "session.personId")
+    .select([
+      "person.id",
+      "person.organizationId",
+      "person.displayName",
+      "person.role",
+      "session.id as sessionId",
+      "session.csrfToken",
+    ])
+    .where("session.tokenHash", "=", secretDigest(token))
+    .where("session.endedAt", "is", null)
+    .where("session.expiresAt", ">", new Date().toISOString())
+    .where("person.disabledAt", "is", null)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { type: "person", ...row, role: roleOf(row.role) };
+}
+
+export async function endSession(db: Database, sessionId: string): Promise<void> {
+  await db
+    .updateTable("session")
+    .set({ endedAt: new Date().toISOString() })
+    .where("id", "=", sessionId)
+    .where("endedAt", "is", null)
+    .execute();
+}
+
+function roleOf(text: string): Role {
+  const role = roles.find((candidate) => candidate === text);
+  if (role === undefined) throw new Error(`the database holds an unknown role ${text}`);
+  return role;
+}
+
+let nobody: Promise<string> | undefined;
+/** A hash to check against when there is no such person, so that the answer takes as long. */
+function hashOfNobody(): Promise<string> {
+  nobody ??= passwordHash("nobody signs in with this");
+  return nobody;
+}

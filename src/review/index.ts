@@ -1,0 +1,1 @@
+export { noteViewing, type Rendition } from "./viewing.ts";

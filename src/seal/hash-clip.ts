@@ -1,0 +1,123 @@
+import { appendEvent } from "#custody";
+import { type Database, finishStep, inTransaction, planSteps, stepIsPending, touchStep } from "#db";
+import { encodeSealManifest } from "#evidence";
+import type { SystemActor } from "#identity";
+import { type ClipRecord, clipRecord, markHashed, markQuarantined } from "#ingest";
+import { type Clock, isProblem } from "#kernel";
+import type { EvidenceStore, ObjectRef, Retention } from "#store";
+import type { StoredDigests } from "./hash-thread.ts";
+import { readBack } from "./read-back.ts";
+
+export interface SealDependencies {
+  readonly db: Database;
+  readonly store: EvidenceStore;
+  /** For the hash threads, which open the store themselves. */
+  readonly storeUrl: string;
+  readonly retentionDays: number;
+  readonly clock: Clock;
+  /** Told of every clip that goes into quarantine. */
+  readonly onQuarantine: (clipId: string, reason: string) => void;
+}
+
+const actor: SystemActor = { type: "system", id: "hash" };
+
+/**
+ * Locks the stored object, reads it back and hashes it. Equal to what came in: the seal manifest is written and the clip
+ * goes on. Different, twice: the clip goes into quarantine. Done already: nothing.
+ */
+export async function hashClip(
+  deps: SealDependencies,
+  job: { clipId: string; traceId: string; signal: AbortSignal },
+): Promise<void> {
+  const { db } = deps;
+  if (!(await stepIsPending(db, job.clipId, "hash"))) return;
+  const clip = await clipRecord(db, job.clipId);
+  const ref: ObjectRef = { key: clip.objectKey, versionId: clip.versionId };
+  let retention: Retention;
+  let digests: StoredDigests;
+  try {
+    // Locked first, so that what is hashed below is what stays.
+    retention = await deps.store.lock(ref, retainUntil(clip, deps.retentionDays));
+    digests = await readStored(deps, clip, job.signal);
+  } catch (error) {
+    if (!isProblem(error, "object-missing")) throw error;
+    return quarantine(deps, clip, "the stored object is missing", {});
+  }
+  if (digests.sha256 !== clip.sha256 || digests.sizeBytes !== clip.sizeBytes) {
+    // A fault on the way back is not a fault of what is stored: only a second look that differs as well counts.
+    digests = await readStored(deps, clip, job.signal);
+  }
+  if (digests.sha256 !== clip.sha256 || digests.sizeBytes !== clip.sizeBytes) {
+    const found = { expected: { sizeBytes: clip.sizeBytes, sha256: clip.sha256 }, stored: { ...digests } };
+    return quarantine(deps, clip, "the stored bytes are not what came in", found);
+  }
+  const manifest = encodeSealManifest({
+    v: 1,
+    type: "dockseal/seal-manifest",
+    clip: clip.id,
+    sizeBytes: digests.sizeBytes,
+    sha256: digests.sha256,
+    sm3: digests.sm3,
+    chunkTree: { chunkBytes: 4194304, count: digests.chunkCount, root: digests.chunkRoot },
+    received: { at: new Date(clip.receivedAt).toISOString() },
+    readBack: { at: deps.clock.now().toISOString() },
+    stored: {
+      location: deps.store.location,
+      ...ref,
+      retention: { mode: retention.mode, until: retention.until.toISOString() },
+    },
+  });
+  await inTransaction(db, async (tx) => {
+    if (!(await finishStep(tx, clip.id, "hash"))) return;
+    await tx.insertInto("sealManifest").values({ clipId: clip.id, manifest }).executeTakeFirstOrThrow();
+    const retainedUntil = retention.until.toISOString();
+    await markHashed(tx, clip.id, { sm3: digests.sm3, chunkRoot: digests.chunkRoot, retainedUntil });
+    const { sizeBytes, sha256, sm3, chunkRoot } = digests;
+    await appendEvent(tx, {
+      type: "clip.hashed",
+      clipId: clip.id,
+      actor,
+      details: { sizeBytes, sha256, sm3, chunkRoot, retainedUntil },
+    });
+    await planSteps(tx, clip.id, ["timestamp", "transcode", "bind"], job.traceId);
+  });
+}
+
+/** Retention counts from the arrival, in whole days. */
+function retainUntil(clip: ClipRecord, days: number): Date {
+  // S3 keeps whole seconds: rounded up, so that what is read back is never before what was asked for.
+  return new Date(Math.ceil((Date.parse(clip.receivedAt) + days * 86_400_000) / 1000) * 1000);
+}
+
+function readStored(deps: SealDependencies, clip: ClipRecord, signal: AbortSignal): Promise<StoredDigests> {
+  let touching: Promise<void> | undefined;
+  return readBack(
+    deps.storeUrl,
+    { key: clip.objectKey, versionId: clip.versionId },
+    {
+      signal,
+      onProgress: () => {
+        // A missed sign of life only makes the reconciler queue the step again, which is harmless.
+        touching ??= touchStep(deps.db, clip.id, "hash")
+          .catch(() => undefined)
+          .finally(() => {
+            touching = undefined;
+          });
+      },
+    },
+  );
+}
+
+async function quarantine(
+  deps: SealDependencies,
+  clip: ClipRecord,
+  reason: string,
+  details: Parameters<typeof appendEvent>[1]["details"],
+): Promise<void> {
+  await inTransaction(deps.db, async (tx) => {
+    if (!(await finishStep(tx, clip.id, "hash", "failed"))) return;
+    await markQuarantined(tx, clip.id, reason);
+    await appendEvent(tx, { type: "clip.quarantined", clipId: clip.id, actor, details: { reason, ...details } });
+  });
+  deps.onQuarantine(clip.id, reason);
+}

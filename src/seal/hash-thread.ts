@@ -1,0 +1,48 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { ContentDigests } from "#evidence";
+import { type ObjectRef, openStore } from "#store";
+
+/** What the thread is started with. */
+export interface HashOrder {
+  readonly storeUrl: string;
+  readonly ref: ObjectRef;
+}
+
+/** What it posts: progress now and then, at the end the figures or the fault. */
+export type HashMessage =
+  | { readonly type: "progress"; readonly bytes: number }
+  | { readonly type: "done"; readonly digests: StoredDigests }
+  | { readonly type: "failed"; readonly code: string; readonly message: string };
+
+export type StoredDigests = ReturnType<ContentDigests["finish"]>;
+
+// The entry of a worker thread: reading back and hashing happen here, so that no event loop that renews locks or
+// answers requests ever waits for a digest.
+async function readAndHash({ storeUrl, ref }: HashOrder): Promise<StoredDigests> {
+  const store = await openStore(storeUrl);
+  try {
+    const digests = new ContentDigests();
+    let bytes = 0;
+    let told = 0;
+    for await (const chunk of await store.get(ref)) {
+      digests.update(chunk as Uint8Array);
+      bytes += (chunk as Uint8Array).length;
+      if (Date.now() - told > 2000) {
+        told = Date.now();
+        parentPort?.postMessage({ type: "progress", bytes } satisfies HashMessage);
+      }
+    }
+    return digests.finish();
+  } finally {
+    await store.close();
+  }
+}
+
+readAndHash(workerData as HashOrder).then(
+  (digests) => parentPort?.postMessage({ type: "done", digests } satisfies HashMessage),
+  (error: unknown) => {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "internal";
+    const message = error instanceof Error ? error.message : String(error);
+    parentPort?.postMessage({ type: "failed", code, message } satisfies HashMessage);
+  },
+);

@@ -1,0 +1,219 @@
+import { createHash } from "node:crypto";
+import {
+  type CustodyLeaf,
+  inclusionHolds,
+  leafHash,
+  openCheckpoint,
+  openingMatches,
+  parseCheckpoint,
+  parseLeaf,
+  parseNote,
+  parseOpening,
+  parseReceipt,
+  parseSealedDetails,
+  parseSealManifest,
+  parseTlogProof,
+  type SealedDetails,
+  type SealManifest,
+  type VerifiedTimestamp,
+  verifyTimestampToken,
+} from "#evidence";
+import { DocksealError } from "#kernel";
+import type { Trust } from "./trust.ts";
+
+export interface Check {
+  readonly name: string;
+  readonly status: "passed" | "failed" | "not-checked";
+  /** One sentence for people. */
+  readonly detail: string;
+}
+
+export interface Verdict {
+  /** True when no check failed. Which were not made, and why, is in `checks`. */
+  readonly ok: boolean;
+  /** The clip that the log entry names, when it could be read. */
+  readonly clipId?: string;
+  readonly checks: readonly Check[];
+}
+
+/** Digests of the file at hand, see ContentDigests. */
+export interface FileFacts {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly sm3: string;
+  readonly chunkRoot: string;
+}
+
+export interface ReceiptExpectations {
+  /** Without it the keys inside the receipt are used, and whose they are is not checked. */
+  readonly trust?: Trust;
+  readonly file?: FileFacts;
+}
+
+/**
+ * Checks a receipt offline. Every check is made and reported, also after one has failed; one that needs what another
+ * could not find is `not-checked`. Never throws for what is in the receipt.
+ */
+export async function verifyReceipt(text: string, { trust, file }: ReceiptExpectations = {}): Promise<Verdict> {
+  const list = new CheckList();
+  const receipt = list.make("receipt-format", "well formed", () => parseReceipt(text));
+
+  const leaf = list.make("entry", "the log entry of a sealed clip", () => sealedLeaf(needed(receipt).entry));
+  list.make("inclusion-proof", "the entry stands in the log", () => {
+    const { entry, proof } = needed(receipt);
+    const { extra, index, hashes, checkpoint } = parseTlogProof(proof);
+    // nothing vouches for it, so a receipt has none
+    if (extra !== undefined) throw failed("the proof carries extra data");
+    const { size, root } = parseCheckpoint(parseNote(checkpoint).text);
+    if (!inclusionHolds({ index, size, leafHash: leafHash(entry), proof: hashes, root })) {
+      throw failed("the entry does not stand in the log at this place");
+    }
+  });
+  list.make("checkpoint-signature", "signed by the log's key in the receipt", () => {
+    const { proof, logKey } = needed(receipt);
+    openCheckpoint(parseTlogProof(proof).checkpoint, [logKey]);
+  });
+  list.make("log-key-trusted", "signed by a log that is trusted here", () => {
+    if (trust === undefined) throw notChecked("no trust file was given: the log's key is the receipt's own word");
+    openCheckpoint(parseTlogProof(needed(receipt).proof).checkpoint, trust.logs);
+  });
+
+  const details = list.make("opening", "these are the details that were logged", () =>
+    sealedDetails(needed(receipt).opening, needed(leaf), needed(receipt).timestampIndependent),
+  );
+  const manifest = list.make("manifest-format", "well formed", () => parseSealManifest(needed(receipt).manifest));
+  list.make("manifest", "the manifest that was logged, of this clip", () => {
+    const bytes = needed(receipt).manifest;
+    if (needed(manifest).clip !== clipOf(needed(leaf))) throw failed("the manifest is of another clip");
+    if (sha256(bytes) !== needed(details).manifestSha256) throw failed("the manifest is not the one that was logged");
+  });
+
+  const timestamp = list.make("timestamp-token", "a time was given for the manifest", () => {
+    const { manifest: bytes, timestampToken, timestampRoots } = needed(receipt);
+    const imprint = createHash("sha256").update(bytes).digest();
+    return verifyTimestampToken(timestampToken, { imprint, roots: timestampRoots });
+  });
+  list.make("timestamp-logged", "the timestamp that was logged", () =>
+    checkLogged(needed(receipt).timestampToken, details, timestamp),
+  );
+  list.make("timestamp-authority-trusted", "given by an authority that is trusted here", () => {
+    if (trust === undefined) throw notChecked("no trust file was given: the authority is the receipt's own word");
+    const { manifest: bytes, timestampToken } = needed(receipt);
+    const imprint = createHash("sha256").update(bytes).digest();
+    verifyTimestampToken(timestampToken, { imprint, roots: trust.timestampRoots });
+  });
+  list.make("timestamp-independent", "", () => {
+    throw notChecked(
+      needed(receipt).timestampIndependent
+        ? "the log's keeper says that the authority is independent of it"
+        : "the authority belongs to the log's keeper",
+    );
+  });
+  list.make("retention", "locked in the store beyond the time of sealing", () => {
+    const { until } = needed(manifest).stored.retention;
+    if (new Date(until) <= needed(timestamp).genTime) throw failed(`locked only until ${until}`);
+  });
+
+  checkFile(list, file, manifest);
+  return {
+    ok: list.checks.every(({ status }) => status !== "failed"),
+    ...(leaf === undefined ? {} : { clipId: clipOf(leaf) }),
+    checks: list.checks,
+  };
+}
+
+function sealedLeaf(entry: Buffer): CustodyLeaf {
+  const leaf = parseLeaf(entry);
+  if (leaf.type !== "clip.sealed" || Object.keys(leaf.subject).join() !== "clip") {
+    throw failed("the entry is not about the sealing of a clip");
+  }
+  return leaf;
+}
+
+function clipOf({ subject }: CustodyLeaf): string {
+  return subject["clip"] ?? "";
+}
+
+function sealedDetails(bytes: Buffer, leaf: CustodyLeaf, independent: boolean): SealedDetails {
+  const opening = parseOpening(bytes);
+  const details = parseSealedDetails(opening.details);
+  if (!openingMatches(leaf, opening)) throw failed("these are not the details that were logged");
+  if (details.timestamp.independent !== independent) throw failed("the log says otherwise about independence");
+  return details;
+}
+
+function checkLogged(
+  token: Buffer,
+  details: SealedDetails | undefined,
+  timestamp: VerifiedTimestamp | undefined,
+): void {
+  const logged = needed(details).timestamp;
+  if (sha256(token) !== logged.tokenSha256) throw failed("the timestamp is not the one that was logged");
+  if (needed(timestamp).genTime.toISOString() !== logged.genTime) throw failed("it tells another time than was logged");
+}
+
+function checkFile(list: CheckList, file: FileFacts | undefined, manifest: SealManifest | undefined): void {
+  const same = (
+    name: string,
+    found: (file: FileFacts) => string | number,
+    sealed: (of: SealManifest) => string | number,
+  ) =>
+    list.make(name, "the same as was sealed", () => {
+      if (file === undefined) throw notChecked("no file was given");
+      const expected = sealed(needed(manifest));
+      if (found(file) !== expected) throw failed(`${found(file)} instead of ${expected}`);
+    });
+  same(
+    "file-size",
+    (f) => f.sizeBytes,
+    (m) => m.sizeBytes,
+  );
+  same(
+    "file-sha256",
+    (f) => f.sha256,
+    (m) => m.sha256,
+  );
+  same(
+    "file-sm3",
+    (f) => f.sm3,
+    (m) => m.sm3,
+  );
+  same(
+    "file-chunk-root",
+    (f) => f.chunkRoot,
+    (m) => m.chunkTree.root,
+  );
+}
+
+/** Runs checks one after the other, whatever becomes of each. */
+class CheckList {
+  readonly checks: Check[] = [];
+
+  /** @returns what the check found, or undefined when it did not pass. */
+  make<T>(name: string, good: string, run: () => T): T | undefined {
+    try {
+      const found = run();
+      this.checks.push({ name, status: "passed", detail: good });
+      return found;
+    } catch (error) {
+      if (error instanceof NotChecked) this.checks.push({ name, status: "not-checked", detail: error.message });
+      else if (error instanceof DocksealError) this.checks.push({ name, status: "failed", detail: error.message });
+      else throw error;
+      return undefined;
+    }
+  }
+}
+
+class NotChecked extends Error {}
+
+const notChecked = (why: string): NotChecked => new NotChecked(why);
+const failed = (why: string): DocksealError => new DocksealError("proof-rejected", { detail: why });
+
+function needed<T>(value: T | undefined): T {
+  if (value === undefined) throw notChecked("needs what an earlier check did not find");
+  return value;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

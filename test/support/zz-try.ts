@@ -1,0 +1,23 @@
+import { openStore, MemoryBudget } from "../../src/store/index.ts";
+const url = process.argv[2]!;
+const s = await openStore(url, { createBucket: true, log: console.log });
+async function* gen(n: number, c = 65536) { const b = Buffer.alloc(c, 7); for (let i = 0; i < n; i += c) yield b.subarray(0, Math.min(c, n - i)); }
+const sig = new AbortController().signal;
+const k = () => "t/" + Math.random().toString(36).slice(2);
+console.time("put"); const a = await s.put({ key: k(), body: gen(50e6), sizeBytes: 50e6, signal: sig, sha256: "ab".repeat(32) }); console.timeEnd("put"); console.log(a);
+const b = await s.put({ key: k(), body: gen(50e6), signal: sig }); console.log(b);
+const c = await s.put({ key: k(), body: gen(1000), signal: sig }); console.log(c, await s.stat(c));
+const z = await s.put({ key: k(), body: gen(0), sizeBytes: 0, signal: sig }); console.log(z, await s.stat(z));
+await s.put({ key: c.key, body: gen(10), sizeBytes: 10, signal: sig }).catch((e) => console.log(e.code, e.message));
+console.log(await s.lock(c, new Date(Date.now() + 5000.5)));
+await s.remove(c).catch((e) => console.log(e.code, e.message));
+console.log(await s.lock(c, new Date(Date.now() + 1000)));
+await s.setLegalHold(a, true); await s.remove(a).catch((e) => console.log(e.code, e.message)); await s.setLegalHold(a, false); await s.remove(a); console.log(await s.stat(a));
+for await (const v of s.list("t/")) console.log(v);
+console.log(await s.probeWorm());
+let n = 0; for await (const x of await s.get(b, { range: { start: 100, end: 40_000_000 } })) n += x.length; console.log(n);
+await s.put({ key: k(), body: gen(99), sizeBytes: 100, signal: sig }).catch((e) => console.log(e.code, e.message));
+await s.put({ key: k(), body: gen(101), sizeBytes: 100, signal: sig }).catch((e) => console.log(e.code, e.message));
+await new Promise((r) => setTimeout(r, 5000)); await s.remove(c); console.log(await s.discard(b.key));
+for await (const v of s.list("")) console.log(v);
+await s.close();

@@ -1,0 +1,8 @@
+import type { JobHandler } from "#queue";
+import { timestampClip } from "#seal";
+import type { WorkerDependencies } from "./handlers.ts";
+
+/** Queue `timestamp`: an RFC 3161 token over the seal manifest, and the clip is sealed. */
+export function timestampWorker(deps: Pick<WorkerDependencies, "db" | "timestamps">): JobHandler {
+  return ({ clipId }, { signal }) => timestampClip(deps, { clipId, signal });
+}
