@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { appendEvent } from "#custody";
 import { type Database, finishStep, inTransaction, isUniqueViolation, stepIsPending, type Tx } from "#db";
 import { type Actor, actorName, type PersonActor, type SystemActor } from "#identity";
@@ -87,7 +88,7 @@ export function bind(db: Database, caseId: string, wanted: WantedBinding, actor:
     const clip = await clipRecord(tx, wanted.clipId);
     if (clip.organizationId !== actor.organizationId) throw new DocksealError("not-found", { detail: "No such clip" });
     // One binding of a clip to a case: the lock makes two people who bind at once see each other.
-    await tx.selectFrom("caseFile").select("id").where("id", "=", file.id).forUpdate().execute();
+    await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`${clip.id} ${file.id}`}, 0))`.execute(tx);
     const existing = await tx
       .selectFrom("currentBinding")
       .select("id")

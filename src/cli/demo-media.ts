@@ -1,4 +1,5 @@
-import { mkdir, open, rename, stat, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { outputPath, runSandboxed } from "#derive";
 import type { ClipMetadata } from "#ingest";
@@ -172,8 +173,8 @@ async function record(
   const started = Date.parse(`${capturedAt.replace(" ", "T")}+08:00`) / 1000;
   // Without the font the pictures carry the counter of testsrc2 alone. A colon separates options, hence the backslashes.
   const clock = `drawtext=fontfile=${font}:fontcolor=white:box=1:boxcolor=black@0.6:fontsize=20:x=12:y=h-36:text='${overlay} %{pts\\:gmtime\\:${started + 8 * 3600}}'`;
-  const picture = `testsrc2=size=640x360:rate=25,${(await exists(font)) ? clock : "null"}`;
-  const partial = `making-${recording.name}`;
+  const picture = `testsrc2=size=640x360:rate=25,${existsSync(font) ? clock : "null"}`;
+  const partial = `.making-${recording.name}`;
   const run = await runSandboxed({
     tool: "ffmpeg",
     args: [
@@ -195,13 +196,4 @@ async function record(
   // Under its own name only when it is whole: someone may be watching the directory.
   await rename(join(dir, partial), join(dir, recording.name));
   return true;
-}
-
-async function exists(path: string): Promise<boolean> {
-  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "ENOENT") throw cause;
-    return undefined;
-  });
-  await file?.close();
-  return file !== undefined;
 }

@@ -1,4 +1,200 @@
 #!/usr/bin/env node
-import { newId } from "#kernel";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { DocksealError, isProblem } from "#kernel";
 
-console.log(newId(), process.version);
+const usage = `dockseal: body-camera footage from the docking station to the courtroom, with proof
+
+  dockseal up [--data DIR] [--port N]              everything on this machine
+  dockseal demo [--data DIR] [--port N] [--once] [--media DIR]
+                                                   up, with sample recordings (or those of a folder) and a table of what became of them
+  dockseal serve                                   the API (configured by DOCKSEAL_* variables, see .env.example)
+  dockseal work [--queues hash,timestamp,transcode,bind]
+                                                   the workers
+  dockseal migrate                                 bring the database up to date, make keys on first use
+  dockseal doctor [--data DIR] [--json]            what is wrong with an installation
+  dockseal admin --organization NAME --name NAME   the first administrator of an organization
+  dockseal station push DIR --server URL --token-file F [--state DIR] [--recorder SERIAL] [--collector NUMBER] [--wait SECONDS] [--json]
+                                                   send a card's files, wait for receipts, verify them
+  dockseal verify RECEIPT… [--file ORIGINAL] [--trust FILE] [--json]
+                                                   check receipts, offline
+
+Exit code 0: done. 1: checked and wrong. 2: usage or environment.
+`;
+
+type Values = Record<string, string | boolean | undefined>;
+interface Command {
+  readonly options: ParseArgsOptionsConfig;
+  /** Least and greatest number of arguments. */
+  readonly arguments: readonly [number, number];
+  readonly run: (values: Values, positionals: string[]) => Promise<number>;
+}
+
+const string = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+const defaultData = ".dockseal";
+
+/** Each command loads its own modules: `verify` must not even load what could open a socket. */
+const commands: Readonly<Record<string, Command>> = {
+  up: {
+    options: { data: string, port: string },
+    arguments: [0, 0],
+    run: async (values) => (await import("./up.ts")).up({ dataDir: dataOf(values), port: portOf(values) }),
+  },
+  demo: {
+    options: { data: string, port: string, once: flag, media: string },
+    arguments: [0, 0],
+    run: async (values) =>
+      (await import("./demo.ts")).demo({
+        dataDir: resolve(textOf(values, "data") ?? ".dockseal-demo"),
+        port: portOf(values),
+        once: values["once"] === true,
+        mediaDir: textOf(values, "media"),
+      }),
+  },
+  serve: { options: {}, arguments: [0, 0], run: async () => (await import("./serve.ts")).serve() },
+  work: {
+    options: { queues: string },
+    arguments: [0, 0],
+    run: async (values) => {
+      const queues = textOf(values, "queues")?.split(",");
+      return (await import("./work.ts")).work(queues === undefined ? {} : { queues });
+    },
+  },
+  migrate: { options: {}, arguments: [0, 0], run: async () => (await import("./migrate.ts")).migrate() },
+  doctor: {
+    options: { data: string, json: flag },
+    arguments: [0, 0],
+    run: async (values) =>
+      (await import("./doctor.ts")).doctor({ dataDir: textOf(values, "data"), json: values["json"] === true }),
+  },
+  admin: {
+    options: { organization: string, name: string },
+    arguments: [0, 0],
+    run: async (values) =>
+      (await import("./admin.ts")).admin({
+        organization: required(values, "organization"),
+        name: required(values, "name"),
+      }),
+  },
+  "station push": {
+    options: {
+      server: string,
+      "token-file": string,
+      state: string,
+      recorder: string,
+      collector: string,
+      wait: string,
+      json: flag,
+    },
+    arguments: [1, 1],
+    run: async (values, [directory = ""]) =>
+      (await import("./station-command.ts")).stationPush({
+        directory,
+        server: required(values, "server"),
+        token: (
+          await readFile(required(values, "token-file"), "utf8").catch(unreadable(required(values, "token-file")))
+        ).trim(),
+        stateDir: resolve(textOf(values, "state") ?? "dockseal-station"),
+        recorderSerial: textOf(values, "recorder"),
+        collectorNumber: textOf(values, "collector"),
+        waitSeconds: numberOf(values, "wait") ?? 600,
+        json: values["json"] === true,
+      }),
+  },
+  verify: {
+    options: { trust: string, file: string, json: flag },
+    arguments: [1, 10_000],
+    run: async (values, paths) =>
+      (await import("./verify.ts")).verify({
+        paths,
+        trustFile: textOf(values, "trust"),
+        originalFile: textOf(values, "file"),
+        json: values["json"] === true,
+      }),
+  },
+};
+
+function wrongUsage(detail: string): DocksealError {
+  return new DocksealError("usage", { detail });
+}
+
+function textOf(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function required(values: Values, name: string): string {
+  const value = textOf(values, name);
+  if (value === undefined) throw wrongUsage(`--${name} is needed`);
+  return value;
+}
+
+function numberOf(values: Values, name: string): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw wrongUsage(`--${name} must be a whole number`);
+  return Number(text);
+}
+
+function portOf(values: Values): number | undefined {
+  const port = numberOf(values, "port");
+  if (port !== undefined && port > 65535) throw wrongUsage("--port must be at most 65535");
+  return port;
+}
+
+function dataOf(values: Values): string {
+  return resolve(textOf(values, "data") ?? defaultData);
+}
+
+function unreadable(path: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    throw wrongUsage(`${path} cannot be read: ${error.code}`);
+  };
+}
+
+async function main(args: string[]): Promise<number> {
+  if (args.length === 0 || args.includes("--help") || args[0] === "help") {
+    process.stdout.write(usage);
+    return args.length === 0 ? 2 : 0;
+  }
+  if (args[0] === "--version") {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, "../../package.json"), "utf8")) as {
+      version: string;
+    };
+    process.stdout.write(`${version}\n`);
+    return 0;
+  }
+  const name = args[0] === "station" ? args.slice(0, 2).join(" ") : (args[0] ?? "");
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw wrongUsage(`there is no command \`${name}\``);
+  const { values, positionals } = parseOrExplain(args.slice(name.split(" ").length), command.options);
+  const [least, most] = command.arguments;
+  if (positionals.length < least) throw wrongUsage(`\`dockseal ${name}\` needs an argument`);
+  if (positionals.length > most)
+    throw wrongUsage(`\`dockseal ${name}\` does not take ${JSON.stringify(positionals[most])}`);
+  return command.run(values as Values, positionals);
+}
+
+function parseOrExplain(args: string[], options: ParseArgsOptionsConfig) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw wrongUsage((error as Error).message);
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (isProblem(error)) {
+    process.stderr.write(
+      `dockseal: ${error.title}${error.detail === undefined ? "" : `: ${error.detail}`}\n${error.advice}\n`,
+    );
+    if (error.cause instanceof Error && error.code !== "usage") process.stderr.write(`Cause: ${error.cause.message}\n`);
+  } else {
+    process.stderr.write(`dockseal: ${error instanceof Error ? error.stack : String(error)}\n`);
+  }
+  process.exitCode = 2;
+}

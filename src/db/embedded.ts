@@ -120,7 +120,7 @@ class Server {
   readonly #log: EmbeddedPostgresOptions["log"];
   #child: ChildProcess;
   readonly #stopping = new AbortController();
-  #restarting: Promise<void> | undefined;
+  #restarting: Promise<void> = Promise.resolve();
 
   private constructor(
     port: number,
@@ -151,8 +151,12 @@ class Server {
         await writeFile(join(at.dir, "port"), String(port), { mode: 0o644 });
         return new Server(port, child, launch, at.options.log);
       } catch (error) {
-        // Somebody may have taken a free port between our look and the bind.
-        if (wanted !== 0 || attempt === 3 || !isPortTaken(error)) throw error;
+        // Somebody may have taken a free port between our look and the bind; and backends of a postmaster that was
+        // killed need a moment to see it.
+        const mayPass =
+          (wanted === 0 && saysLog(error, /could not (bind|create any TCP)/)) || saysLog(error, /shared memory block/);
+        if (attempt === 5 || !mayPass) throw error;
+        await pause(attempt * 200);
       }
     }
   }
@@ -171,9 +175,7 @@ class Server {
     const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
       if (this.#stopping.signal.aborted) return;
       this.#log.error({ code, signal }, "embedded PostgreSQL ended unexpectedly and is started again");
-      this.#restarting = this.#restart().finally(() => {
-        this.#restarting = undefined;
-      });
+      this.#restarting = this.#restarting.then(() => this.#restart());
     };
     if (hasExited(this.#child)) onExit(this.#child.exitCode, this.#child.signalCode);
     else this.#child.once("exit", onExit);
@@ -254,8 +256,8 @@ async function launchPostmaster(at: {
   });
 }
 
-function isPortTaken(error: unknown): boolean {
-  return error instanceof DocksealError && /could not (bind|create any TCP)/.test(error.message);
+function saysLog(error: unknown, words: RegExp): boolean {
+  return error instanceof DocksealError && words.test(error.message);
 }
 
 function hasExited(child: ChildProcess): boolean {

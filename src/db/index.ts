@@ -7,6 +7,7 @@ export {
   speakingDatabase,
   type Tx,
 } from "./database.ts";
+export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";
 export {
   abandonIntent,
   beginIntent,
@@ -28,4 +29,3 @@ export {
   steps,
   touchStep,
 } from "./steps.ts";
-export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";

@@ -120,10 +120,12 @@ export async function runConfined(level: Exclude<SandboxLevel, "none">, run: San
   });
   readProgress(child.stdio[3] as Readable, run.onProgress);
 
+  // setTimeout takes a longer time than 2³¹ ms for none at all.
+  const wallMs = Math.min(run.limits.wallSeconds * 1000, 2 ** 31 - 1);
   const wall = setTimeout(() => {
     timedOut = true;
     killGroup(child);
-  }, run.limits.wallSeconds * 1000);
+  }, wallMs);
   const abort = () => killGroup(child);
   run.signal.addEventListener("abort", abort, { once: true });
   try {

@@ -41,6 +41,8 @@ export function openPostgres(url: string, log: Log): Backend {
         throw error;
       });
       await prepared;
+      // Asked each time: each Queue of BullMQ that starts while the server is away leaves a listener on the pool.
+      await pool.query("select");
     },
     producer: (queueName) => new Queue(queueName, { connection: pool }, createPostgresBackend),
     worker: (queueName, processor, settings) =>

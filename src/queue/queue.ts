@@ -96,7 +96,7 @@ export class Queue {
       backoff: { type: "exponential", delay: retryDelayMs, jitter: 0.5 },
       // A finished job that stayed would swallow the next one of its id, without a word.
       removeOnComplete: true,
-      removeOnFail: false,
+      removeOnFail: true,
       stackTraceLimit: 1,
     };
     await this.#speak(sendDeadlineMs + jobs.length, async (signal) => {
@@ -111,8 +111,9 @@ export class Queue {
   /** Does jobs of one kind from now on. */
   work(name: JobName, handler: JobHandler, { concurrency = 1 }: { concurrency?: number } = {}): void {
     if (this.#closed !== undefined) throw new DocksealError("shutting-down");
-    if (this.#workplaces.has(name))
+    if (this.#workplaces.has(name)) {
       throw new DocksealError("configuration-invalid", { detail: `job ${name} has two handlers` });
+    }
     const onOutcome = (outcome: JobOutcome) => {
       if (outcome === "failed") this.#failed.set(name, (this.#failed.get(name) ?? 0) + 1);
       this.#options.onOutcome?.(name, outcome);
@@ -150,11 +151,8 @@ export class Queue {
     try {
       return await this.#speak(sendDeadlineMs, async () => {
         const depths = jobNames.map(async (name): Promise<[JobName, QueueDepth]> => {
-          const {
-            wait = 0,
-            active = 0,
-            delayed = 0,
-          } = await (await this.#producer(name)).getJobCounts("wait", "active", "delayed");
+          const producer = await this.#producer(name);
+          const { wait = 0, active = 0, delayed = 0 } = await producer.getJobCounts("wait", "active", "delayed");
           return [name, { waiting: wait, active, delayed, failed: this.#failed.get(name) ?? 0 }];
         });
         const depth = Object.fromEntries(await Promise.all(depths)) as Record<JobName, QueueDepth>;
@@ -177,7 +175,7 @@ export class Queue {
 
   async #close(deadlineMs: number): Promise<void> {
     await Promise.all([...this.#workplaces.values()].map((place) => place.close(deadlineMs)));
-    const ending = Promise.all([...this.#producers.values()].map((producer) => producer.close()));
+    const ending = Promise.allSettled([...this.#producers.values()].map((producer) => producer.close()));
     await settledWithin(ending, 1_000);
     await settledWithin(this.#backend.close(), 2_000);
   }

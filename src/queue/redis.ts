@@ -32,7 +32,7 @@ export function openRedis(url: string, log: Log): Backend {
     async ready(signal) {
       while (client.status !== "ready") {
         signal.throwIfAborted();
-        await pause(20, signal);
+        await pause(50, signal);
       }
     },
     producer: (queueName) => new Queue(queueName, { connection: client }, createRedisBackend),

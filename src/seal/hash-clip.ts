@@ -17,6 +17,8 @@ export interface SealDependencies {
   readonly clock: Clock;
   /** Told of every clip that goes into quarantine. */
   readonly onQuarantine: (clipId: string, reason: string) => void;
+  /** Told about a sign of life that could not be given: at worst the step is queued twice. */
+  readonly onSideError: (error: unknown) => void;
 }
 
 const actor: SystemActor = { type: "system", id: "hash" };
@@ -90,20 +92,12 @@ function retainUntil(clip: ClipRecord, days: number): Date {
 }
 
 function readStored(deps: SealDependencies, clip: ClipRecord, signal: AbortSignal): Promise<StoredDigests> {
-  let touching: Promise<void> | undefined;
   return readBack(
     deps.storeUrl,
     { key: clip.objectKey, versionId: clip.versionId },
     {
       signal,
-      onProgress: () => {
-        // A missed sign of life only makes the reconciler queue the step again, which is harmless.
-        touching ??= touchStep(deps.db, clip.id, "hash")
-          .catch(() => undefined)
-          .finally(() => {
-            touching = undefined;
-          });
-      },
+      onProgress: () => void touchStep(deps.db, clip.id, "hash").catch(deps.onSideError),
     },
   );
 }

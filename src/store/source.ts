@@ -1,4 +1,5 @@
 import { DocksealError } from "#kernel";
+import { collectYoungGarbage } from "./young-garbage.ts";
 
 /** Chunks are handed on together until they hold this many bytes: fewer, larger writes cost less. */
 const BATCH_BYTES = 512 * 1024;
@@ -67,6 +68,7 @@ export class Source {
         if (next.done) break;
         if (next.value.byteLength === 0) continue;
         this.#receivedBytes += next.value.byteLength;
+        collectYoungGarbage(next.value.byteLength);
         if (sizeBytes !== undefined && this.#receivedBytes > sizeBytes) {
           throw lengthDiffers(sizeBytes, `more than ${sizeBytes}`);
         }

@@ -2,14 +2,17 @@ import { createHash, randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { isProblem } from "#kernel";
 import type { EvidenceStore, ObjectRef, WormReport } from "./port.ts";
+import { reaches } from "./retention.ts";
 
 const PREFIX = "worm-probe/";
 /** How long a canary is locked: long enough for the attempts on it, short enough to leave nothing for long. */
 const LOCKED_MS = 60_000;
 const CANARY_BYTES = 1024;
 
-/** An attempt on the canary. `allowed` says in a few words what was not refused; undefined when all was refused. */
-export type Attack = (canary: ObjectRef, lockedUntil: Date) => Promise<{ allowed: string | undefined }>;
+/** An attempt on the canary: says in a few words what was not refused; undefined when all was refused. */
+export type Attack = (canary: ObjectRef, lockedUntil: Date) => Promise<string | undefined>;
+
+type Claims = Pick<WormReport, "refusedRemoval" | "refusedOverwrite" | "refusedShortening">;
 
 /**
  * Writes a canary, locks it for a minute and lets the adapter try to remove, overwrite and shorten it; afterwards the
@@ -19,17 +22,11 @@ export type Attack = (canary: ObjectRef, lockedUntil: Date) => Promise<{ allowed
  */
 export async function probeWorm(
   store: EvidenceStore,
-  attacks: { readonly removal: Attack; readonly overwrite: Attack; readonly shortening: Attack },
+  attacks: readonly (readonly [claim: keyof Claims, attack: Attack])[],
   remark: string,
 ): Promise<WormReport> {
   const checkedAt = new Date();
-  const nothing = {
-    checkedAt,
-    writeOnce: false,
-    refusedRemoval: false,
-    refusedOverwrite: false,
-    refusedShortening: false,
-  };
+  const nothing: Claims = { refusedRemoval: false, refusedOverwrite: false, refusedShortening: false };
   try {
     await removeExpired(store);
     const bytes = randomBytes(CANARY_BYTES);
@@ -38,25 +35,30 @@ export async function probeWorm(
     const canary = await store.put({ key, body: once(bytes), sizeBytes: bytes.length, signal });
     const until = new Date(Math.ceil((Date.now() + LOCKED_MS) / 1000) * 1000);
     const lock = await store.lock(canary, until);
-    const removal = await attacks.removal(canary, lock.until);
-    const overwrite = await attacks.overwrite(canary, lock.until);
-    const shortening = await attacks.shortening(canary, lock.until);
-    const unharmed = await isUnharmed(store, canary, bytes, lock.until);
-    const refusedRemoval = removal.allowed === undefined && unharmed.bytes;
-    const refusedOverwrite = overwrite.allowed === undefined && unharmed.bytes;
-    const refusedShortening = shortening.allowed === undefined && unharmed.lock;
-    const writeOnce = refusedRemoval && refusedOverwrite && refusedShortening;
-    const allowed = [removal.allowed, overwrite.allowed, shortening.allowed].filter((text) => text !== undefined);
-    if (!unharmed.bytes) allowed.push("the locked bytes are gone or changed");
-    if (!unharmed.lock) allowed.push("the lock is gone or shorter");
+    const refused = { ...nothing };
+    const allowed: string[] = [];
+    for (const [name, attack] of attacks) {
+      const success = await attack(canary, lock.until);
+      if (success !== undefined) allowed.push(success);
+      const harm = await harmTo(store, canary, bytes, lock.until);
+      refused[name] = success === undefined && harm === undefined;
+      if (harm === undefined) continue;
+      allowed.push(harm);
+      break; // what would be tried next is not there any more
+    }
+    const writeOnce = Object.values(refused).every(Boolean);
     const result = writeOnce
       ? "Removal, overwriting and shortening were refused"
       : `Not write-once: ${allowed.join("; ")}`;
-    const detail = `${result}. ${remark}`.trim();
-    return { checkedAt, writeOnce, refusedRemoval, refusedOverwrite, refusedShortening, detail };
+    return { checkedAt, writeOnce, ...refused, detail: `${result}. ${remark}` };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { ...nothing, detail: `Not known to be write-once: the probe could not be completed (${why}).` };
+    return {
+      checkedAt,
+      writeOnce: false,
+      ...nothing,
+      detail: `Not known to be write-once: the probe could not be completed (${why}).`,
+    };
   }
 }
 
@@ -67,19 +69,20 @@ async function removeExpired(store: EvidenceStore): Promise<void> {
   }
 }
 
-async function isUnharmed(
+/** What became of the canary; undefined when bytes and lock are what they were. */
+async function harmTo(
   store: EvidenceStore,
   canary: ObjectRef,
   bytes: Buffer,
   until: Date,
-): Promise<{ bytes: boolean; lock: boolean }> {
+): Promise<string | undefined> {
   try {
     const stored = await buffer(await store.get(canary));
-    const retention = (await store.stat(canary))?.retention;
-    const lock = retention?.mode === "COMPLIANCE" && retention.until.getTime() >= until.getTime();
-    return { bytes: stored.equals(bytes), lock };
+    const facts = await store.stat(canary);
+    if (!stored.equals(bytes)) return "the locked bytes have changed";
+    return reaches(facts?.retention, until) ? undefined : "the lock is gone or shorter";
   } catch (error) {
-    if (isProblem(error, "object-missing")) return { bytes: false, lock: false };
+    if (isProblem(error, "object-missing")) return "the locked bytes are gone";
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import {
-  type CustodyLeaf,
   inclusionHolds,
   leafHash,
   openCheckpoint,
@@ -58,7 +57,7 @@ export async function verifyReceipt(text: string, { trust, file }: ReceiptExpect
   const list = new CheckList();
   const receipt = list.make("receipt-format", "well formed", () => parseReceipt(text));
 
-  const leaf = list.make("entry", "the log entry of a sealed clip", () => sealedLeaf(needed(receipt).entry));
+  const sealed = list.make("entry", "the log entry of a sealed clip", () => sealedEntry(needed(receipt).entry));
   list.make("inclusion-proof", "the entry stands in the log", () => {
     const { entry, proof } = needed(receipt);
     const { extra, index, hashes, checkpoint } = parseTlogProof(proof);
@@ -79,12 +78,12 @@ export async function verifyReceipt(text: string, { trust, file }: ReceiptExpect
   });
 
   const details = list.make("opening", "these are the details that were logged", () =>
-    sealedDetails(needed(receipt).opening, needed(leaf), needed(receipt).timestampIndependent),
+    sealedDetails(needed(receipt).opening, needed(sealed), needed(receipt).timestampIndependent),
   );
   const manifest = list.make("manifest-format", "well formed", () => parseSealManifest(needed(receipt).manifest));
   list.make("manifest", "the manifest that was logged, of this clip", () => {
     const bytes = needed(receipt).manifest;
-    if (needed(manifest).clip !== clipOf(needed(leaf))) throw failed("the manifest is of another clip");
+    if (needed(manifest).clip !== needed(sealed).clipId) throw failed("the manifest is of another clip");
     if (sha256(bytes) !== needed(details).manifestSha256) throw failed("the manifest is not the one that was logged");
   });
 
@@ -117,27 +116,25 @@ export async function verifyReceipt(text: string, { trust, file }: ReceiptExpect
   checkFile(list, file, manifest);
   return {
     ok: list.checks.every(({ status }) => status !== "failed"),
-    ...(leaf === undefined ? {} : { clipId: clipOf(leaf) }),
+    ...(sealed === undefined ? {} : { clipId: sealed.clipId }),
     checks: list.checks,
   };
 }
 
-function sealedLeaf(entry: Buffer): CustodyLeaf {
-  const leaf = parseLeaf(entry);
-  if (leaf.type !== "clip.sealed" || Object.keys(leaf.subject).join() !== "clip") {
+/** What a log entry `clip.sealed` says. */
+function sealedEntry(entry: Buffer): { clipId: string; commitment: string } {
+  const { type, subject, commitment } = parseLeaf(entry);
+  const { clip: clipId, ...others } = subject;
+  if (type !== "clip.sealed" || clipId === undefined || Object.keys(others).length > 0) {
     throw failed("the entry is not about the sealing of a clip");
   }
-  return leaf;
+  return { clipId, commitment };
 }
 
-function clipOf({ subject }: CustodyLeaf): string {
-  return subject["clip"] ?? "";
-}
-
-function sealedDetails(bytes: Buffer, leaf: CustodyLeaf, independent: boolean): SealedDetails {
+function sealedDetails(bytes: Buffer, entry: { commitment: string }, independent: boolean): SealedDetails {
   const opening = parseOpening(bytes);
   const details = parseSealedDetails(opening.details);
-  if (!openingMatches(leaf, opening)) throw failed("these are not the details that were logged");
+  if (!openingMatches(entry, opening)) throw failed("these are not the details that were logged");
   if (details.timestamp.independent !== independent) throw failed("the log says otherwise about independence");
   return details;
 }

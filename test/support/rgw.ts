@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -37,9 +36,8 @@ export async function rgw(t: Teardown): Promise<Rgw> {
     await run(script("rgw-down.sh"), [directory], { timeout: 60_000 });
     await rm(directory, { recursive: true, force: true });
   });
-  const port = await freePortRange();
-  await run(script("rgw-up.sh"), [directory, String(port)], { timeout: 120_000 });
-  return fromUrl(new URL(`http://devaccesskey:devsecretkey0123456789@127.0.0.1:${port}`));
+  const { stdout } = await run(script("rgw-up.sh"), [directory], { timeout: 180_000 });
+  return fromUrl(new URL(stdout.trim()));
 }
 
 /** A name that no other test file uses. */
@@ -60,21 +58,4 @@ function fromUrl({ host, hostname, port, username, password }: URL): Rgw {
 
 function script(name: string): string {
   return join(import.meta.dirname, "../../deploy/dev", name);
-}
-
-/** A port that is free, with the next one free too: radosgw takes the first, the monitor the second. */
-async function freePortRange(): Promise<number> {
-  for (let tries = 0; tries < 50; tries++) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    if ((await isFree(port)) && (await isFree(port + 1))) return port;
-  }
-  throw new Error("no free port between 20000 and 30000");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

@@ -185,8 +185,7 @@ function oidText(content: Buffer): string {
 export function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   if (content.length < 0x80) return Buffer.concat([Buffer.of(tag, content.length), content]);
-  const digits = content.length.toString(16);
-  const length = Buffer.from(digits.padStart(digits.length + (digits.length % 2), "0"), "hex");
+  const length = wholeBytes(BigInt(content.length));
   return Buffer.concat([Buffer.of(tag, 0x80 + length.length), length, content]);
 }
 
@@ -203,9 +202,10 @@ export function derSet(...parts: readonly Uint8Array[]): Buffer {
 
 /** A number of zero or more. */
 export function derInteger(value: bigint | number): Buffer {
-  const hex = BigInt(value).toString(16);
-  const bytes = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
-  return der(TAG.integer, (bytes[0] ?? 0) < 0x80 ? bytes : Buffer.concat([Buffer.of(0), bytes]));
+  const bytes = wholeBytes(BigInt(value));
+  // a leading one would make it negative
+  const sign = bytes.readUInt8(0) < 0x80 ? Buffer.of() : Buffer.of(0);
+  return der(TAG.integer, sign, bytes);
 }
 
 /** @param oid dotted decimal. */
@@ -225,13 +225,20 @@ export const derBits = (bytes: Uint8Array): Buffer => der(TAG.bitString, Buffer.
 /** A BIT STRING of named bits, trailing zeros cut off (§11.2.2). */
 export function derNamedBits(...set: readonly number[]): Buffer {
   const highest = Math.max(...set);
-  const bytes = Buffer.alloc(Math.floor(highest / 8) + 1);
-  for (const bit of set) bytes[Math.floor(bit / 8)] = (bytes[Math.floor(bit / 8)] ?? 0) | (0x80 >> (bit % 8));
-  return der(TAG.bitString, Buffer.of(7 - (highest % 8)), bytes);
+  const unused = 7 - (highest % 8);
+  const value = set.reduce((all, bit) => all | (1n << BigInt(highest + unused - bit)), 0n);
+  const bytes = wholeBytes(value, (highest + unused + 1) / 8);
+  return der(TAG.bitString, Buffer.of(unused), bytes);
 }
 
 /** GeneralizedTime in UTC, without trailing zeros in the fraction (§11.7). */
 export function derTime(time: Date): Buffer {
   const digits = time.toISOString().replace(/[-:T]/g, "");
   return der(TAG.generalizedTime, Buffer.from(digits.replace(/(\.\d*?)0+Z$/, "$1Z").replace(".Z", "Z")));
+}
+
+/** Big-endian, in the fewest bytes, or in `count`. */
+function wholeBytes(value: bigint, count = 1): Buffer {
+  const hex = value.toString(16);
+  return Buffer.from(hex.padStart(Math.max(count * 2, hex.length + (hex.length % 2)), "0"), "hex");
 }

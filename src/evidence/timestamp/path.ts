@@ -11,7 +11,6 @@ const MIN_RSA_BITS = 2048;
 
 const DIGITAL_SIGNATURE = 0;
 const NON_REPUDIATION = 1;
-const KEY_CERT_SIGN = 5;
 
 /** Extensions that are checked here or that forbid nothing here. Any other that is critical is refused. */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
@@ -61,9 +60,9 @@ export function checkSignerPurpose({ extensions }: Certificate): void {
     throw timestampRejected("extended-key-usage", "the signer's certificate is not for timestamps alone");
   }
   if (!usage.critical) throw timestampRejected("extended-key-usage", "not marked critical in the signer's certificate");
-  const bits = keyUsage(extensions);
-  if (bits !== undefined && !isOnlySigning(bits)) {
-    throw timestampRejected("key-usage", "the signer's key may do other things than sign");
+  const allowed = extensions.get(OID.keyUsage);
+  if (allowed !== undefined && !isOnlySigning(readAll(allowed.value, (reader) => reader.bits()))) {
+    throw timestampRejected("key-usage", "the signer's key may do other things than sign, or not sign");
   }
 }
 
@@ -72,7 +71,7 @@ function isOnlySigning(bits: readonly boolean[]): boolean {
   return used.length > 0 && used.every((bit) => bit === DIGITAL_SIGNATURE || bit === NON_REPUDIATION);
 }
 
-/** All paths of certificates that name and sign each other, shortest first by way of search; nothing else is checked. */
+/** All paths of certificates that name and sign each other, shortest first; nothing else is checked. */
 function* pathsFrom(signer: Certificate, { roots, intermediates }: TrustedBy): Generator<Certificate[]> {
   let left = MAX_SEARCH;
   const issued = (subject: Certificate, issuer: Certificate): boolean => {
@@ -83,13 +82,13 @@ function* pathsFrom(signer: Certificate, { roots, intermediates }: TrustedBy): G
   };
   // like `openssl verify`: an authority that another one certified is no root, whoever names it as one
   const anchors = roots.filter(({ issuer, subject }) => issuer.equals(subject));
-  const begun = [[signer]];
-  for (const path of begun) {
-    const last = path[path.length - 1] ?? signer;
+  const begun = [{ path: [signer], last: signer }];
+  for (const { path, last } of begun) {
     for (const root of anchors) if (issued(last, root)) yield [...path, root];
     if (path.length + 1 === MAX_PATH) continue;
     for (const next of intermediates) {
-      if (!path.some((used) => used.der.equals(next.der)) && issued(last, next)) begun.push([...path, next]);
+      const used = path.some(({ der }) => der.equals(next.der));
+      if (!used && issued(last, next)) begun.push({ path: [...path, next], last: next });
     }
   }
 }
@@ -112,12 +111,9 @@ function checkPath(path: readonly Certificate[], at: Date): void {
     const unknown = [...extensions].find(([oid, { critical }]) => critical && !UNDERSTOOD.has(oid));
     if (unknown !== undefined) throw fail("critical-extension", `${unknown[0]} is not understood`);
     if (depth === 0) continue;
-    // RFC 5280 §6.1.4 (k) to (n)
+    // RFC 5280 §6.1.4 (k) to (m); (n), that its key may sign certificates, is part of `checkIssued`
     const constraints = basicConstraints(extensions);
     if (!constraints?.ca) throw fail("certificate-authority", "issues certificates without being an authority");
-    if (keyUsage(extensions)?.[KEY_CERT_SIGN] === false) {
-      throw fail("certificate-authority", "its key may not sign certificates");
-    }
     const between = path.slice(1, depth).filter(({ issuer, subject }) => !issuer.equals(subject)).length;
     if (constraints.pathLength !== undefined && between > constraints.pathLength) {
       throw fail("certificate-authority", "more authorities below it than it allows");
@@ -134,12 +130,4 @@ function basicConstraints(extensions: Certificate["extensions"]) {
       pathLength: inside.peek() === undefined ? undefined : Number(inside.integer()),
     })),
   );
-}
-
-/** Nine bits, or undefined when the extension is not there. */
-function keyUsage(extensions: Certificate["extensions"]): boolean[] | undefined {
-  const extension = extensions.get(OID.keyUsage);
-  if (extension === undefined) return undefined;
-  const bits = readAll(extension.value, (reader) => reader.bits());
-  return Array.from({ length: 9 }, (_, bit) => bits[bit] ?? false);
 }

@@ -209,26 +209,31 @@ export class FilesystemStore implements EvidenceStore {
 
   probeWorm(): Promise<WormReport> {
     const removal: Attack = async (canary) => {
-      if (!(await isObjectLocked(() => this.remove(canary)))) return { allowed: "a locked version could be removed" };
-      if (await isRefused(this.#version(canary))) return { allowed: undefined };
-      return { allowed: "dockseal refuses, but its user can remove files here: no immutable flag protects them" };
+      if (!(await isObjectLocked(() => this.remove(canary)))) return "a locked version could be removed";
+      if (await isRefused(this.#version(canary))) return undefined;
+      return "dockseal refuses, but its user can remove files here: no immutable flag protects them";
     };
     const overwrite: Attack = async ({ key }) => {
       const request = { key, body: oneByte(), sizeBytes: 1, signal: AbortSignal.timeout(10_000) };
       try {
         await this.put(request);
-        return { allowed: "a locked version could be overwritten" };
+        return "a locked version could be overwritten";
       } catch (error) {
-        if (isProblem(error, "object-exists")) return { allowed: undefined };
+        if (isProblem(error, "object-exists")) return undefined;
         throw error;
       }
     };
     const shortening: Attack = async (canary, until) => {
       const after = await this.lock(canary, new Date(until.getTime() - 20_000));
-      return { allowed: reaches(after, until) ? undefined : "a lock could be shortened" };
+      return reaches(after, until) ? undefined : "a lock could be shortened";
     };
     const remark = "This is a directory: whoever is root on the machine can clear every flag and remove every file.";
-    return probeWorm(this, { removal, overwrite, shortening }, remark);
+    const attacks = [
+      ["refusedRemoval", removal],
+      ["refusedOverwrite", overwrite],
+      ["refusedShortening", shortening],
+    ] as const;
+    return probeWorm(this, attacks, remark);
   }
 
   async ping(): Promise<void> {

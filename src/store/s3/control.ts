@@ -17,7 +17,7 @@ export interface ListedUpload {
   readonly startedAt: Date;
 }
 
-/** All versions and delete markers under a prefix (ListObjectVersions), in the order of their keys. */
+/** All versions and delete markers under a prefix (ListObjectVersions), in the order of their keys, newest first. */
 export async function* listVersions(
   connection: S3Connection,
   prefix: string,
@@ -30,6 +30,7 @@ export async function* listVersions(
       ...elements(xml, "Version").map((entry) => listedVersion(entry, false)),
       ...elements(xml, "DeleteMarker").map((entry) => listedVersion(entry, true)),
     ];
+    // Markers and versions come apart or mixed, by server; the order within a key is kept: newest first.
     yield* entries.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     const keyMarker = textOf(xml, "NextKeyMarker");
     if (textOf(xml, "IsTruncated") !== "true" || !keyMarker) return;

@@ -6,6 +6,7 @@ import { answerError, asProblem, S3AnswerError } from "./answers.ts";
 import { type Attempt, attemptHeaders, commit, onlyIfAbsent, versionOf } from "./attempt.ts";
 import type { S3Connection } from "./connection.ts";
 import { toQuery } from "./control.ts";
+import { textOf } from "./xml.ts";
 
 const MiB = 1024 * 1024;
 const SMALLEST_PART_BYTES = 16 * MiB;
@@ -151,27 +152,35 @@ class PartUpload {
 
   /** Tried once: a second try after a lost answer would leave the first upload behind. No byte is lost by failing here. */
   #initiate(): Promise<string> {
+    const { bucket } = this.#connection;
     const headers = attemptHeaders(this.#attempt);
     return this.#connection.control(
       "start upload",
-      (client) => client.initiateNewMultipartUpload(this.#connection.bucket, this.#attempt.key, headers),
+      async (client) => {
+        const post = { method: "POST", bucketName: bucket, objectName: this.#attempt.key, query: "uploads", headers };
+        // The library reads an id of digits as a number, and loses some of them.
+        const uploadId = textOf(await text(await client.makeRequestAsync(post)), "UploadId");
+        if (!uploadId) throw new S3AnswerError(200, "NoUploadId", "the store named no upload");
+        return uploadId;
+      },
       { signal: this.#end.signal, attempts: 1 },
     );
   }
 
   /** Sending a part again replaces it (Amazon S3, UploadPart), so every fault that may pass is tried again. */
-  async #upload(uploadId: string, number: number, bytes: Buffer): Promise<void> {
+  async #upload(uploadId: string, partNumber: number, bytes: Buffer): Promise<void> {
     const { bucket, timeouts } = this.#connection;
+    const uploadID = encodeURIComponent(uploadId); // the library puts it into the query as it is
     const { etag } = await this.#connection.call(
       (client) =>
         client.uploadPart(
-          { bucketName: bucket, objectName: this.#attempt.key, uploadID: uploadId, partNumber: number, headers: {} },
+          { bucketName: bucket, objectName: this.#attempt.key, uploadID, partNumber, headers: {} },
           bytes,
         ),
       { signal: this.#end.signal, timeoutMs: timeouts.partMs },
     );
-    if (!etag) throw new S3AnswerError(200, "NoETag", `part ${number} got no ETag`);
-    this.#etags[number - 1] = etag;
+    if (!etag) throw new S3AnswerError(200, "NoETag", `part ${partNumber} got no ETag`);
+    this.#etags[partNumber - 1] = etag;
   }
 
   /** One attempt to write the whole body with one PUT. */

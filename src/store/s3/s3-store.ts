@@ -59,9 +59,8 @@ export class S3Store implements EvidenceStore {
     const reservation = this.#reserve(request);
     const attempt = { ...request, attemptId: newId() };
     try {
-      // `if-none-match` closes the gap between this look and the write, on servers that know it.
       if ((await ofKey(listVersions(this.#connection, key, { signal }), key)).length > 0) {
-        throw new DocksealError("object-exists", { detail: `the key ${key} is in use` });
+        throw exists(key);
       }
       return await this.#write(attempt, reservation);
     } finally {
@@ -220,10 +219,8 @@ export class S3Store implements EvidenceStore {
       const written = isSingle(sizeBytes)
         ? await putSingle(this.#connection, { ...attempt, sizeBytes }, source)
         : await putParts(this.#connection, attempt, reservation, source);
-      const stored = await head(this.#connection, { key, versionId: written.versionId }, { signal });
-      if (stored?.sizeBytes === written.sizeBytes) return { key, ...written };
-      const detail = `put: ${written.sizeBytes} bytes were written, the store holds ${stored?.sizeBytes ?? "none"}`;
-      throw new DocksealError("store-unavailable", { detail, retryAfterSeconds: 10 });
+      await this.#confirm({ key, ...written }, signal);
+      return { key, ...written };
     } catch (error) {
       try {
         await removeOwn(this.#connection, attempt);
@@ -235,6 +232,23 @@ export class S3Store implements EvidenceStore {
     }
   }
 
+  /**
+   * Looks at what the store holds now. Of two puts at once on one key the older version wins: a server that knows no
+   * `if-none-match` (radosgw does not check it between versions) has accepted both.
+   */
+  async #confirm({ key, versionId, sizeBytes }: PutResult, signal: AbortSignal): Promise<void> {
+    const [stored, versions] = await Promise.all([
+      head(this.#connection, { key, versionId }, { signal }),
+      ofKey(listVersions(this.#connection, key, { signal }), key),
+    ]);
+    if (stored?.sizeBytes !== sizeBytes) {
+      const detail = `put: ${sizeBytes} bytes were written, the store holds ${stored?.sizeBytes ?? "none"}`;
+      throw new DocksealError("store-unavailable", { detail, retryAfterSeconds: 10 });
+    }
+    // Versions of a key are listed newest first (Amazon S3, ListObjectVersions).
+    if (versions.findLast((version) => !version.deleteMarker)?.versionId !== versionId) throw exists(key);
+  }
+
   async #isLocked(ref: ObjectRef, error: unknown): Promise<boolean> {
     if (!isRefusal(error) || isMissing(error)) return false;
     const facts = await this.stat(ref);
@@ -244,6 +258,10 @@ export class S3Store implements EvidenceStore {
 
 function isSingle(sizeBytes: number | undefined): sizeBytes is number {
   return sizeBytes !== undefined && sizeBytes <= LARGEST_SINGLE_PUT_BYTES;
+}
+
+function exists(key: string): DocksealError {
+  return new DocksealError("object-exists", { detail: `the key ${key} is in use` });
 }
 
 function locked({ key, versionId }: ObjectRef, cause: unknown): DocksealError {

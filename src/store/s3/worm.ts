@@ -8,12 +8,12 @@ import { deleteVersion, listVersions, ofKey, writeRetention } from "./control.ts
 export function probeS3Worm(store: EvidenceStore, connection: S3Connection): Promise<WormReport> {
   const removal: Attack = async (canary) => {
     if (!(await isRefused(() => deleteVersion(connection, canary)))) {
-      return { allowed: "a locked version could be removed" };
+      return "a locked version could be removed";
     }
     if (!(await isRefused(() => deleteVersion(connection, canary, { bypassGovernance: true })))) {
-      return { allowed: "a locked version could be removed with the bypass of governance mode" };
+      return "a locked version could be removed with the bypass of governance mode";
     }
-    return { allowed: undefined };
+    return undefined;
   };
 
   /** With versioning a PUT on the same key is accepted and makes a new version; the locked one must not notice. */
@@ -31,24 +31,29 @@ export function probeS3Worm(store: EvidenceStore, connection: S3Connection): Pro
       if (version.versionId !== canary.versionId) await deleteVersion(connection, version);
     }
     const kept = versions.some((version) => version.versionId === canary.versionId);
-    return { allowed: kept ? undefined : "a locked version could be overwritten" };
+    return kept ? undefined : "a locked version could be overwritten";
   };
 
   const shortening: Attack = async (canary, lockedUntil) => {
     const sooner = new Date(lockedUntil.getTime() - 20_000);
     if (!(await isRefused(() => writeRetention(connection, canary, { mode: "COMPLIANCE", until: sooner })))) {
-      return { allowed: "a lock could be shortened" };
+      return "a lock could be shortened";
     }
     if (
       !(await isRefused(() => writeRetention(connection, canary, { mode: "GOVERNANCE", until: lockedUntil }, true)))
     ) {
-      return { allowed: "a lock could be turned from COMPLIANCE into GOVERNANCE" };
+      return "a lock could be turned from COMPLIANCE into GOVERNANCE";
     }
-    return { allowed: undefined };
+    return undefined;
   };
 
   const remark = "Probed with the keys of dockseal: whoever owns the disks of the store can still do anything";
-  return probeWorm(store, { removal, overwrite, shortening }, `${remark}.`);
+  const attacks = [
+    ["refusedRemoval", removal],
+    ["refusedOverwrite", overwrite],
+    ["refusedShortening", shortening],
+  ] as const;
+  return probeWorm(store, attacks, `${remark}.`);
 }
 
 /** @throws what is not a refusal: a store that is not available has refused nothing. */

@@ -21,7 +21,8 @@ export function receiptRoute(app: App, deps: HttpDependencies): void {
         security: asEither,
         params: idParams,
         response: {
-          202: { ...problem, description: "Not sealed yet: ask again after `Retry-After`" },
+          200: Type.Any({ description: "dockseal/receipt@v1, see docs/formats.md" }),
+          202: Type.Any({ description: "Not sealed yet (a problem document): ask again after `Retry-After`" }),
           default: Type.Any({ description: "Problem document (RFC 9457)" }),
         },
       },

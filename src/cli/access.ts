@@ -1,0 +1,64 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { type Database, inTransaction, openDatabase } from "#db";
+import { createOrganization, createPerson, createStation, type Role } from "#identity";
+import { type Installation, pathsOf, writeSecret } from "./installation.ts";
+
+/** `access.json`: how to get into an installation. */
+export interface Access {
+  readonly url: string;
+  readonly people: readonly {
+    readonly role: Role;
+    readonly name: string;
+    readonly password: string;
+    readonly displayName: string;
+  }[];
+  readonly station: { readonly id: string; readonly number: string; readonly token: string };
+}
+
+export interface WantedAccess {
+  readonly organization: string;
+  readonly people: readonly { readonly role: Role; readonly name: string; readonly displayName: string }[];
+  readonly station: { readonly number: string; readonly name: string };
+}
+
+/**
+ * On first use makes the organization, its people and its station, with random secrets; later only the URL is brought up
+ * to date. The file is the only place where the secrets stand in plain.
+ */
+export async function ensureAccess(installation: Installation, wanted: WantedAccess): Promise<Access> {
+  const path = pathsOf(installation.dataDir).access;
+  const known = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  const access =
+    known === undefined
+      ? await withDatabase(installation, (db) => makeAccess(db, installation.url, wanted))
+      : { ...(JSON.parse(known) as Access), url: installation.url };
+  await writeSecret(path, `${JSON.stringify(access, null, 2)}\n`);
+  return access;
+}
+
+async function makeAccess(db: Database, url: string, wanted: WantedAccess): Promise<Access> {
+  const { organization, made } = await inTransaction(db, async (tx) => {
+    const organization = await createOrganization(tx, wanted.organization);
+    return { organization, made: await createStation(tx, { organizationId: organization.id, ...wanted.station }) };
+  });
+  const people = [];
+  for (const { role, name, displayName } of wanted.people) {
+    const password = randomBytes(12).toString("base64url");
+    await createPerson(db, { organizationId: organization.id, signInName: name, displayName, role, password });
+    people.push({ role, name, password, displayName });
+  }
+  return { url, people, station: { id: made.station.id, number: made.station.number, token: made.token } };
+}
+
+async function withDatabase<T>(installation: Installation, work: (db: Database) => Promise<T>): Promise<T> {
+  const db = openDatabase({ url: installation.databaseUrl, pool: 2, onConnectionError: () => undefined });
+  try {
+    return await work(db);
+  } finally {
+    await db.destroy();
+  }
+}

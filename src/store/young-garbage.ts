@@ -1,0 +1,35 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/*
+ * `http` gives every 64 KiB that it reads as a new Buffer. V8 sees the memory outside of its heap grow and answers about
+ * every 64 MiB with a collection of the whole heap, though all of that garbage is young. A collection of the young
+ * generation now and then costs next to nothing and keeps the large one away: an upload of 1 GiB took 2.5 s of CPU
+ * without and 1.7 s with it (Node 24, SHA-256 included), and 40 MiB less memory.
+ * `--external-memory-accounted-in-global-limit --initial-heap-size=512` saves as much time, but must be given when the
+ * process starts and holds 100 MiB more; alone, each of the two is not enough.
+ */
+
+const EVERY_BYTES = 8 * 1024 * 1024;
+
+type Collect = (options: { type: "minor" }) => void;
+
+let collect: Collect | undefined;
+let receivedBytes = 0;
+
+/** To be told of all bytes that came in, of whatever upload of this process. */
+export function collectYoungGarbage(bytes: number): void {
+  receivedBytes += bytes;
+  if (receivedBytes < EVERY_BYTES) return;
+  receivedBytes = 0;
+  collect ??= exposedCollector();
+  collect({ type: "minor" });
+}
+
+/** V8 gives its collector only to contexts that are made while the flag is set. */
+function exposedCollector(): Collect {
+  setFlagsFromString("--expose-gc");
+  const collector: unknown = runInNewContext("globalThis.gc");
+  setFlagsFromString("--no-expose-gc");
+  return typeof collector === "function" ? (options) => collector(options) : () => undefined;
+}
