@@ -10,7 +10,11 @@ export function stopSignal(): AbortSignal {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  if (process.connected) process.once("disconnect", () => stop.abort(new Error("the supervising process is gone")));
+  if (process.connected) {
+    process.once("disconnect", () => stop.abort(new Error("the supervising process is gone")));
+    // The channel must tell us of that end, but not keep us from ending ourselves.
+    process.channel?.unref();
+  }
   return stop.signal;
 }
 

@@ -9,7 +9,10 @@ export interface ObjectRef {
 export interface PutRequest {
   /** A key used once, for one attempt: `[a-z0-9/._-]+`, no leading slash, no `..`. */
   readonly key: string;
-  /** The bytes; read with back-pressure, never buffered whole. */
+  /**
+   * The bytes; read with back-pressure, never buffered whole. A chunk must not be changed after it was given. When the
+   * put ends before the body does, the iterator's `return` is called, as `for await` does.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Exact length in bytes when it is known beforehand. More or fewer bytes: `length-differs`, and nothing is kept. */
   readonly sizeBytes?: number;

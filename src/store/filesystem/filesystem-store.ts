@@ -18,10 +18,10 @@ import type {
 import { extended, isHeld, reaches } from "../retention.ts";
 import { Source } from "../source.ts";
 import type { FilesystemTarget } from "../store-url.ts";
-import { type Attack, probeWorm } from "../worm.ts";
 import { asProblem, createMark, failedWith, makeDirectory, syncDirectory, writeAll } from "./durable.ts";
-import { immutableHolds, isRefused, setImmutable } from "./immutable.ts";
+import { immutableHolds, setImmutable } from "./immutable.ts";
 import * as layout from "./layout.ts";
+import { probeFilesystemWorm } from "./worm.ts";
 
 /** The batch being gathered and the one being written. */
 const PUT_BUDGET_BYTES = 1024 * 1024;
@@ -208,32 +208,7 @@ export class FilesystemStore implements EvidenceStore {
   }
 
   probeWorm(): Promise<WormReport> {
-    const removal: Attack = async (canary) => {
-      if (!(await isObjectLocked(() => this.remove(canary)))) return "a locked version could be removed";
-      if (await isRefused(this.#version(canary))) return undefined;
-      return "dockseal refuses, but its user can remove files here: no immutable flag protects them";
-    };
-    const overwrite: Attack = async ({ key }) => {
-      const request = { key, body: oneByte(), sizeBytes: 1, signal: AbortSignal.timeout(10_000) };
-      try {
-        await this.put(request);
-        return "a locked version could be overwritten";
-      } catch (error) {
-        if (isProblem(error, "object-exists")) return undefined;
-        throw error;
-      }
-    };
-    const shortening: Attack = async (canary, until) => {
-      const after = await this.lock(canary, new Date(until.getTime() - 20_000));
-      return reaches(after, until) ? undefined : "a lock could be shortened";
-    };
-    const remark = "This is a directory: whoever is root on the machine can clear every flag and remove every file.";
-    const attacks = [
-      ["refusedRemoval", removal],
-      ["refusedOverwrite", overwrite],
-      ["refusedShortening", shortening],
-    ] as const;
-    return probeWorm(this, attacks, remark);
+    return probeFilesystemWorm(this, (ref) => this.#version(ref));
   }
 
   async ping(): Promise<void> {
@@ -335,20 +310,6 @@ export class FilesystemStore implements EvidenceStore {
     await rm(directory, { recursive: true, force: true });
     await syncDirectory(dirname(directory));
   }
-}
-
-async function isObjectLocked(act: () => Promise<void>): Promise<boolean> {
-  try {
-    await act();
-    return false;
-  } catch (error) {
-    if (isProblem(error, "object-locked")) return true;
-    throw error;
-  }
-}
-
-async function* oneByte(): AsyncGenerator<Uint8Array> {
-  yield new Uint8Array(1);
 }
 
 function missing({ key, versionId }: ObjectRef): DocksealError {

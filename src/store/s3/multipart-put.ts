@@ -27,14 +27,11 @@ export function partBytes(number: number, sizeBytes: number | undefined): number
   return number < LATE_FROM_PART ? SMALLEST_PART_BYTES : LATE_PART_BYTES;
 }
 
-/** Sets aside room for {@link PARTS_HELD} parts, or for fewer where the budget is nearly used up. */
+/** Sets aside room for up to {@link PARTS_HELD} parts, at most a quarter of what is free: others want to come in too. */
 export function reserveParts(budget: MemoryBudget, sizeBytes: number | undefined): Reservation | undefined {
   const part = partBytes(1, sizeBytes);
-  for (let parts = PARTS_HELD; parts > 0; parts--) {
-    const reservation = budget.tryReserve(parts * part);
-    if (reservation) return reservation;
-  }
-  return undefined;
+  const parts = Math.min(PARTS_HELD, Math.floor(budget.freeBytes / 4 / part));
+  return budget.tryReserve(Math.max(1, parts) * part);
 }
 
 /**

@@ -1,0 +1,4 @@
+import t from "tap";
+import { mainJob } from "./main-job.ts";
+
+t.test("the main job with the s3 store and the queue on redis", (t) => mainJob(t, { store: "s3", queue: "redis" }));

@@ -1,0 +1,162 @@
+import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Test } from "tap";
+import { pause } from "#kernel";
+import { curl, sendClip, someMetadata } from "../support/curl.ts";
+import { signIn } from "../support/people.ts";
+import { type StackOptions, startStack } from "../support/stack.ts";
+
+const run = promisify(execFile);
+
+interface ClipView {
+  readonly id: string;
+  readonly state: string;
+  readonly sha256: string;
+  readonly sm3: string;
+  readonly chunkRoot: string;
+  readonly playable: boolean | null;
+  readonly kind: string;
+  readonly bindings: readonly { readonly caseId: string; readonly revision: number }[];
+}
+
+/** The main job over HTTP, with curl as the client: runs on every kind of queue and store. */
+export async function mainJob(t: Test, options: StackOptions): Promise<void> {
+  t.setTimeout(240_000);
+  const stack = await startStack(t, options);
+  const { url, party } = stack;
+  const handler = await signIn(stack, "handler");
+  const auditor = await signIn(stack, "auditor");
+
+  const bytes = randomBytes(9 * 1024 * 1024 + 12_345);
+  const file = join(stack.directory, "clip.bin");
+  await writeFile(file, bytes);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const metadata = {
+    ...someMetadata,
+    sizeBytes: bytes.length,
+    digest: { sha256 },
+    caseNumber: "测试〔2026〕1号",
+    evidencePurpose: "证明现场情况",
+    place: { text: "人民路1号" },
+  };
+
+  const sent = await sendClip(url, party.token, file, metadata);
+  t.equal(sent.status, 201, `a clip is taken: ${sent.body}`);
+  const clipId = sent.json<ClipView>().id;
+  t.match(sent.headers, new RegExp(`location: /api/v1/clips/${clipId}`, "i"), "the answer says where the clip is");
+  t.match(sent.json(), { state: "received", sha256 });
+
+  const again = await sendClip(url, party.token, file, metadata);
+  t.equal(again.status, 200, "the same file by the same recorder gives");
+  t.equal(again.json<ClipView>().id, clipId, "the same clip");
+
+  const receiptPath = join(stack.directory, "receipt.json");
+  const receipt = await untilReceipt(url, party.token, clipId);
+  await writeFile(receiptPath, receipt);
+  let clip = await handler.get<ClipView>(`/api/v1/clips/${clipId}`);
+  for (let i = 0; i < 240 && (clip.playable === null || clip.bindings.length === 0); i += 1) {
+    await pause(250);
+    clip = await handler.get<ClipView>(`/api/v1/clips/${clipId}`);
+  }
+  t.equal(clip.state, "sealed");
+  t.equal(clip.sha256, (await run("sha256sum", [file])).stdout.slice(0, 64), "the SHA-256 is that of sha256sum");
+  t.equal(
+    clip.sm3,
+    (await run("openssl", ["dgst", "-sm3", "-r", file])).stdout.slice(0, 64),
+    "the SM3 is that of openssl",
+  );
+  t.equal(clip.chunkRoot, await chunkRootByShell(file), "the chunk root is that of split, sha256sum and some shell");
+  t.equal(clip.playable, false, "random bytes are evidence that cannot be played");
+  t.equal(clip.bindings.length, 1, "a clip with a case number and a purpose is bound by the worker");
+
+  const cli = join(import.meta.dirname, "../../src/cli/dockseal.ts");
+  const verified = await run(process.execPath, [cli, "verify", receiptPath, "--file", file]);
+  t.match(verified.stdout, / {2}OK\n/, "the receipt passes for the true file");
+  const tampered = join(stack.directory, "tampered.bin");
+  const changed = Buffer.from(bytes);
+  changed[4_200_000] = (changed[4_200_000] ?? 0) ^ 1;
+  await writeFile(tampered, changed);
+  await t.rejects(
+    run(process.execPath, [cli, "verify", receiptPath, "--file", tampered]),
+    { code: 1 },
+    "and not after one byte was changed",
+  );
+
+  const cookie = await sessionCookie(url, party.people.supervisor);
+  const ranged = await curl(
+    "-H",
+    `cookie: ${cookie}`,
+    "-r",
+    "100-199",
+    "-o",
+    join(stack.directory, "part"),
+    `${url}/api/v1/clips/${clipId}/original`,
+  );
+  t.equal(ranged.status, 206, "a range of the original can be read");
+  const whole = join(stack.directory, "whole");
+  await run("curl", ["-sS", "-H", `cookie: ${cookie}`, "-o", whole, `${url}/api/v1/clips/${clipId}/original`]);
+  t.equal((await run("sha256sum", [whole])).stdout.slice(0, 64), sha256, "the original comes back as it was");
+
+  const check = await auditor.post<{ intact: boolean }>(`/api/v1/clips/${clipId}/verify`, {});
+  t.equal(check.intact, true, "verify on the server re-reads the stored bytes");
+
+  const custody = await auditor.get<{ items: { type: string; index: number | null }[] }>(
+    `/api/v1/clips/${clipId}/custody`,
+  );
+  const types = custody.items.map((item) => item.type);
+  for (const type of [
+    "clip.received",
+    "clip.received-again",
+    "clip.hashed",
+    "clip.sealed",
+    "clip.unplayable",
+    "clip.bound",
+    "clip.viewed",
+    "clip.verified",
+  ]) {
+    t.ok(types.includes(type), `the chain of custody holds ${type}`);
+  }
+  t.equal(types.filter((type) => type === "clip.viewed").length, 1, "a session's ranges are one viewing");
+}
+
+/** Asks until the receipt is there. */
+export async function untilReceipt(url: string, token: string, clipId: string): Promise<string> {
+  for (let i = 0; i < 240; i += 1) {
+    const answer = await fetch(`${url}/api/v1/clips/${clipId}/receipt`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const text = await answer.text();
+    if (answer.status === 200) return text;
+    if (answer.status !== 202) throw new Error(`${answer.status} ${text}`);
+    await pause(250);
+  }
+  throw new Error("no receipt within a minute");
+}
+
+async function sessionCookie(url: string, person: { name: string; password: string }): Promise<string> {
+  const answer = await fetch(`${url}/api/v1/session`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: person.name, password: person.password }),
+  });
+  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+}
+
+/** RFC 6962 root over 4 MiB chunks with coreutils alone: leaf = SHA-256(00 ‖ chunk), node = SHA-256(01 ‖ left ‖ right). */
+async function chunkRootByShell(file: string): Promise<string> {
+  const script = `
+    set -eu; d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
+    split -b 4194304 -a 6 "$1" "$d/c."
+    row=$(for c in "$d"/c.*; do { printf '\\000'; cat "$c"; } | sha256sum | cut -c1-64; done)
+    bytes() { printf "$(printf %s "$1" | sed 's/../\\\\x&/g')"; }
+    while [ "$(printf '%s\\n' "$row" | wc -l)" -gt 1 ]; do
+      row=$(printf '%s\\n' "$row" | paste -d' ' - - | while read -r l r; do
+        if [ -z "$r" ]; then echo "$l"; else { printf '\\001'; bytes "$l"; bytes "$r"; } | sha256sum | cut -c1-64; fi; done)
+    done
+    echo "$row"`;
+  // A row's last node without a partner goes up as it is, which gives the tree of RFC 6962 §2.1.
+  return (await run("bash", ["-c", script, "chunk-root", file])).stdout.trim();
+}
