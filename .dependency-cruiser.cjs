@@ -47,7 +47,9 @@ module.exports = {
       comment: "kernel, evidence and verify are pure: no files, sockets, processes or databases (design.md).",
       severity: "error",
       from: { path: "^src/(kernel|evidence|verify)/" },
-      to: { path: "^(node:)?(fs|fs/promises|net|http|https|http2|tls|dgram|child_process|cluster|worker_threads)$|^node_modules/(pg|kysely|ioredis|bullmq|minio|fastify|pino)/" },
+      to: {
+        path: "^(node:)?(fs|fs/promises|net|http|https|http2|tls|dgram|child_process|cluster|worker_threads)$|^node_modules/(pg|kysely|ioredis|bullmq|minio|fastify|pino)/",
+      },
     },
     {
       name: "verify-stands-alone",
@@ -89,6 +91,9 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { conditionNames: ["import", "require", "node", "default", "types"], exportsFields: ["exports"] },
+    enhancedResolveOptions: {
+      conditionNames: ["import", "require", "node", "default", "types"],
+      exportsFields: ["exports"],
+    },
   },
 };

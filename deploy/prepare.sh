@@ -45,6 +45,7 @@ if [ "$purpose" = test ]; then
   need curl curl
   need e2fsprogs chattr
   need procps ps
+  need strace strace
 fi
 [ -n "$missing" ] || exit 0
 

@@ -70,12 +70,23 @@ function isAway(error: unknown): boolean {
   );
 }
 
-/** Runs a piece of database work and words "the database is away" as `database-unavailable`. */
+/** SQLSTATE classes of a server that answers and will not have us: role, password or the name of the database. */
+function isRefused(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(28|3D)/.test(error.code ?? "");
+}
+
+/**
+ * Runs a piece of database work and words "the database is away" as `database-unavailable`, and a refused sign-in as
+ * `configuration-invalid`.
+ */
 export async function speakingDatabase<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (isAway(error)) throw new DocksealError("database-unavailable", { retryAfterSeconds: 5, cause: error });
+    if (isRefused(error)) {
+      throw new DocksealError("configuration-invalid", { detail: "the database refuses the connection", cause: error });
+    }
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { DocksealError } from "#kernel";
+import { speakingDatabase } from "./database.ts";
 
 const migrationsDir = join(import.meta.dirname, "../../migrations");
 
@@ -43,8 +44,8 @@ type AnyDatabase = Kysely<any>;
  * @returns the names of the migrations that this call applied.
  */
 export async function migrate(db: AnyDatabase): Promise<string[]> {
-  const { rows } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(
-    db,
+  const { rows } = await speakingDatabase(() =>
+    sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(db),
   );
   const version = rows[0]?.version ?? 0;
   if (version < 150000) {
@@ -61,5 +62,6 @@ export async function migrate(db: AnyDatabase): Promise<string[]> {
 /** Names of migrations that the database still lacks; the server refuses to start on any. */
 export async function missingMigrations(db: AnyDatabase): Promise<string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: migrations } });
-  return (await migrator.getMigrations()).filter((migration) => migration.executedAt === undefined).map((m) => m.name);
+  const all = await speakingDatabase(() => migrator.getMigrations());
+  return all.filter((migration) => migration.executedAt === undefined).map((m) => m.name);
 }
