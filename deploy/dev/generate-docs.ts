@@ -82,7 +82,7 @@ export async function openApiDocument(): Promise<string> {
     logger: pino({ level: "silent" }),
     metrics: new Metrics(db, () => uploads.size),
     uploads,
-    limits: { maxBytes: 1, stallSeconds: 1 },
+    limits: { maxBytes: 1, stallSeconds: 1, abandonedSeconds: 300 },
     trustProxy: undefined,
     secureCookies: false,
     sessionHours: 1,

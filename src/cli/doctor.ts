@@ -128,8 +128,11 @@ async function queueHealth(config: Config): Promise<Omit<Finding, "name">> {
 
 async function overdueSteps(db: Database, overdueSeconds: number): Promise<Omit<Finding, "name">> {
   const { rows } = await sql<{ step: string; count: number; lastError: string | null }>`
-    SELECT step, count(*) AS count, max(last_error) AS last_error FROM clip_step
-    WHERE state = 'failed' OR (state = 'pending' AND touched_at < clock_timestamp() - make_interval(secs => ${2 * overdueSeconds}))
+    SELECT step, count(*) AS count, max(last_error) AS last_error FROM clip_step JOIN clip ON clip.id = clip_id
+    WHERE clip.state <> 'quarantined' AND (clip_step.state = 'failed' OR (clip_step.state = 'pending' AND
+      -- The reconciler touches a step each time that it queues it again: its generation tells what the time does not.
+      (last_error IS NOT NULL OR generation > 2 OR
+        touched_at < clock_timestamp() - make_interval(secs => ${2 * overdueSeconds}))))
     GROUP BY step ORDER BY step`.execute(db);
   if (rows.length === 0) return ok("none is overdue or failed");
   return warning(

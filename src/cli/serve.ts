@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { configFromEnvironment } from "#config";
 import { buildApp, Metrics, UploadsInFlight } from "#http";
-import { pause } from "#kernel";
+import { DocksealError, pause } from "#kernel";
 import type { WormReport } from "#store";
 import { newLogger } from "./logger.ts";
 import { openPlatform, type Platform } from "./platform.ts";
@@ -23,13 +23,25 @@ export async function serve(): Promise<number> {
     logger,
     metrics: new Metrics(platform.db, () => uploads.size),
     uploads,
-    limits: { maxBytes: config.maxClipBytes, stallSeconds: config.uploadStallSeconds },
+    limits: {
+      maxBytes: config.maxClipBytes,
+      stallSeconds: config.uploadStallSeconds,
+      abandonedSeconds: config.uploadAbandonedSeconds,
+    },
     trustProxy: config.trustProxy,
     secureCookies: config.secureCookies === "yes",
     sessionHours: config.sessionHours,
     wormReport: () => worm,
   });
-  await app.listen({ host: config.host, port: config.port });
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (cause) {
+    await app.close();
+    await platform.close();
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const detail = `cannot listen on DOCKSEAL_HOST ${config.host}, DOCKSEAL_PORT ${config.port}: ${reason}`;
+    throw new DocksealError("configuration-invalid", { detail, cause });
+  }
   const { port } = app.server.address() as AddressInfo;
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   process.stdout.write(`ready http://${host}:${port}\n`);

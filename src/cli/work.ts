@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { type Config, configFromEnvironment } from "#config";
 import { runSequencer } from "#custody";
-import { type Database, dispatchOutbox, requeueOverdueSteps } from "#db";
+import { type Database, dispatchOutbox, requeueOverdueSteps, signOfLifeMs } from "#db";
 import { mediaSettings } from "#derive";
 import { sweepAbandonedWrites } from "#ingest";
 import { newId, pause, systemClock } from "#kernel";
@@ -38,6 +38,7 @@ export async function work(options: { queues?: string[] }): Promise<number> {
         db,
         store,
         scratchDir: config.scratchDir,
+        signOfLifeMs: signOfLifeMs(Math.min(config.uploadAbandonedSeconds, config.stepOverdueSeconds)),
         settings: mediaSettings({ sandbox: config.sandbox, wallSeconds: config.transcodeMaxSeconds }),
         onSideError: (err) => logger.warn({ err }, "a side task of deriving failed"),
       },
@@ -53,6 +54,9 @@ export async function work(options: { queues?: string[] }): Promise<number> {
     tidyLoop(db, store, config, stop, logger),
   ]);
   process.stdout.write("ready work\n");
+  const { problems } = await queue.health();
+  // Nothing is lost by them, for the database knows what is undone; but the operator should know.
+  for (const problem of problems) logger.warn({ problem }, "the queue is not set up as it should be");
 
   await aborted(stop);
   logger.info("stopping: jobs that run are put back");

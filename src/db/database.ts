@@ -58,7 +58,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /** SQLSTATE classes and socket errors that mean "the database is away", as opposed to "the statement is wrong". */
-function isAway(error: unknown): boolean {
+export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
   return (
@@ -83,12 +83,16 @@ export async function speakingDatabase<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (isAway(error)) throw new DocksealError("database-unavailable", { retryAfterSeconds: 5, cause: error });
+    if (isDatabaseAway(error)) throw databaseUnavailable(error);
     if (isRefused(error)) {
       throw new DocksealError("configuration-invalid", { detail: "the database refuses the connection", cause: error });
     }
     throw error;
   }
+}
+
+export function databaseUnavailable(cause: unknown): DocksealError {
+  return new DocksealError("database-unavailable", { retryAfterSeconds: 5, cause });
 }
 
 /** One transaction. Only statements belong inside: no store, no queue, no request body. */

@@ -1,7 +1,9 @@
 export {
   type Database,
   type DatabaseOptions,
+  databaseUnavailable,
   inTransaction,
+  isDatabaseAway,
   isUniqueViolation,
   openDatabase,
   speakingDatabase,
@@ -14,11 +16,13 @@ export {
   endIntent,
   forgetIntent,
   keepIntentAlive,
+  signOfLifeMs,
   takeAbandonedIntents,
 } from "./intents.ts";
 export { migrate, migrationDigests, missingMigrations, thawedMigrations } from "./migrate.ts";
 export {
   dispatchOutbox,
+  failPendingSteps,
   finishStep,
   noteStepError,
   type OutboxRow,

@@ -9,6 +9,11 @@ export async function beginIntent(db: Database, objectKey: string, purpose: "ori
   await db.insertInto("storeIntent").values({ objectKey, purpose }).executeTakeFirstOrThrow();
 }
 
+/** How often a long write must say that it lives, so that a few of its signs may get lost: at most every 20 s. */
+export function signOfLifeMs(abandonedSeconds: number): number {
+  return Math.min(20_000, abandonedSeconds * 250);
+}
+
 /** A sign of life of a long write. */
 export async function keepIntentAlive(db: Database, objectKey: string): Promise<void> {
   await db

@@ -50,6 +50,16 @@ export async function finishStep(
   return row !== undefined;
 }
 
+/** Marks everything that is still to be done to a clip as failed for good: it is in quarantine. */
+export async function failPendingSteps(tx: Tx, clipId: string): Promise<void> {
+  await tx
+    .updateTable("clipStep")
+    .set({ state: "failed", doneAt: sql<string>`clock_timestamp()` })
+    .where("clipId", "=", clipId)
+    .where("state", "=", "pending")
+    .execute();
+}
+
 /** A cheap look before long work begins; the real gate is {@link finishStep}. */
 export async function stepIsPending(db: Database, clipId: string, step: Step): Promise<boolean> {
   const row = await db
@@ -112,7 +122,8 @@ export async function dispatchOutbox(
 }
 
 /**
- * Finds every step that should be done by now and is not, and queues it again: what makes Redis disposable.
+ * Finds every step that should be done by now and is not, and queues it again: what makes Redis disposable. A step that
+ * still waits in the outbox is not lost, the queue is away: it gets no second row, however long that lasts.
  * @returns how many steps were queued again.
  */
 export function requeueOverdueSteps(db: Database, overdueSeconds: number, traceId: string): Promise<number> {
@@ -122,6 +133,7 @@ export function requeueOverdueSteps(db: Database, overdueSeconds: number, traceI
       WHERE (clip_id, step) IN (
         SELECT clip_id, step FROM clip_step
         WHERE state = 'pending' AND touched_at < clock_timestamp() - make_interval(secs => ${overdueSeconds})
+          AND NOT EXISTS (SELECT FROM outbox WHERE outbox.clip_id = clip_step.clip_id AND outbox.step = clip_step.step)
         ORDER BY touched_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
       RETURNING clip_id, step, generation`.execute(tx);
     if (rows.length > 0) {

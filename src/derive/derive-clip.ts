@@ -19,7 +19,7 @@ import {
   touchStep,
 } from "#db";
 import type { SystemActor } from "#identity";
-import { type ClipRecord, clipRecord, type Kind, markExamined } from "#ingest";
+import { type ClipRecord, clipRecord, holdClip, type Kind, markExamined } from "#ingest";
 import { DocksealError, isProblem, type Json, newId } from "#kernel";
 import type { EvidenceStore, PutResult } from "#store";
 import type { Derivative, Derived } from "./derived.ts";
@@ -31,6 +31,8 @@ export interface DeriveDependencies {
   readonly store: EvidenceStore;
   readonly scratchDir: string;
   readonly settings: MediaSettings;
+  /** How often a clip at work gives a sign of life. */
+  readonly signOfLifeMs: number;
   /** Told about signs of life and clean-ups that did not work. */
   readonly onSideError: (error: unknown) => void;
 }
@@ -54,14 +56,17 @@ export async function deriveClip(
   await mkdir(deps.scratchDir, { recursive: true, mode: 0o700 });
   const scratchDir = await mkdtemp(join(deps.scratchDir, "clip-"));
   const stored: { derivative: Derivative; result: PutResult }[] = [];
+  const intended: string[] = [];
   const alive = setInterval(() => {
-    const signs = [touchStep(db, clip.id, "transcode"), ...stored.map(({ result }) => keepIntentAlive(db, result.key))];
+    const signs = [touchStep(db, clip.id, "transcode"), ...intended.map((key) => keepIntentAlive(db, key))];
     Promise.all(signs).catch(deps.onSideError);
-  }, 20_000);
+  }, deps.signOfLifeMs);
   try {
     const derived = await examine(deps, clip, scratchDir, job);
     for (const derivative of derived.derivatives) {
-      stored.push({ derivative, result: await storeDerivative(deps, clip, derivative, job.signal) });
+      const key = `derivatives/${clip.id}/${newId()}-${derivative.role}`;
+      intended.push(key); // a large copy may be long on its way
+      stored.push({ derivative, result: await storeDerivative(deps, key, derivative, job.signal) });
     }
     const recorded = await inTransaction(db, (tx) => record(tx, clip, derived, stored));
     if (!recorded) await discard(deps, stored);
@@ -120,11 +125,10 @@ async function fetchOriginal(store: EvidenceStore, clip: ClipRecord, path: strin
 
 async function storeDerivative(
   deps: DeriveDependencies,
-  clip: ClipRecord,
+  key: string,
   derivative: Derivative,
   signal: AbortSignal,
 ): Promise<PutResult> {
-  const key = `derivatives/${clip.id}/${newId()}-${derivative.role}`;
   await beginIntent(deps.db, key, "derivative");
   const { sizeBytes, sha256, mediaType: contentType, path } = derivative;
   try {
@@ -141,6 +145,8 @@ async function record(
   derived: Awaited<ReturnType<typeof examine>>,
   stored: readonly { derivative: Derivative; result: PutResult }[],
 ): Promise<boolean> {
+  // What went into quarantine meanwhile is left as it is.
+  if ((await holdClip(tx, clip.id)) === "quarantined") return false;
   if (!(await finishStep(tx, clip.id, "transcode", derived.reason === "tool-failed" ? "failed" : "done"))) return false;
   // What the station said of a kind stands where the bytes do not tell.
   const kind: Kind = derived.kind === "other" ? ((clip.metadata as { kind?: Kind }).kind ?? "other") : derived.kind;

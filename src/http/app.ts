@@ -8,7 +8,7 @@ import { newId } from "#kernel";
 import { guardAccess } from "./access.ts";
 import type { HttpDependencies } from "./dependencies.ts";
 import { openApi } from "./openapi.ts";
-import { replyWithProblems } from "./problem-replies.ts";
+import { replyWithProblems, sendProblem } from "./problem-replies.ts";
 import { registerRoutes } from "./routes/index.ts";
 import { validateStrictly } from "./validation.ts";
 
@@ -26,6 +26,10 @@ export async function buildApp(deps: HttpDependencies): Promise<FastifyInstance>
     keepAliveTimeout: 75_000,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 200 },
+    // What the router refuses before any route and hook is known.
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply.header("x-request-id", request.id), error);
+    },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, app.getDefaultJsonParser("error", "error"));
@@ -33,12 +37,13 @@ export async function buildApp(deps: HttpDependencies): Promise<FastifyInstance>
   replyWithProblems(app);
   validateStrictly(app);
   await app.register(cookie);
-  guardAccess(app, deps.db);
+  // Before the guard, so that what it refuses is logged, measured and told its id as well.
   observe(app, deps);
+  guardAccess(app, deps.db);
   endUnreadUploads(app);
   await app.register(multipart, {
     // The clip's own limit is counted by the ingest, which refuses instead of cutting (this plugin's default is 1 MiB).
-    limits: { fileSize: Number.POSITIVE_INFINITY, fieldSize: 64 * 1024, parts: 4, headerPairs: 20 },
+    limits: { fileSize: Number.POSITIVE_INFINITY, parts: 4, headerPairs: 20 },
     throwFileSizeLimit: false,
   });
   await app.register(rateLimit, { global: false });

@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { databaseUnavailable, isDatabaseAway } from "#db";
 import { DocksealError, fieldProblem, type ProblemCode, type SchemaError } from "#kernel";
 
 const multipartCodes: Readonly<Record<string, ProblemCode>> = {
@@ -19,6 +20,7 @@ export function problemOf(error: unknown): DocksealError {
   if (Array.isArray(fault.validation)) return fieldProblem(fault.validation as SchemaError[]);
   const known = multipartCodes[fault.code];
   if (known !== undefined) return new DocksealError(known, { detail: fault.message, cause: error });
+  if (isDatabaseAway(error)) return databaseUnavailable(error);
   if (fault.statusCode === 429) return new DocksealError("too-many-requests", { detail: fault.message });
   if (fault.statusCode !== undefined && fault.statusCode >= 400 && fault.statusCode < 500) {
     return new DocksealError("malformed-request", { detail: fault.message, cause: error });

@@ -1,6 +1,7 @@
 /**
  * The instant that a recorder's clock meant, as far as it can be told: an opinion beside the raw string.
- * A time without a zone, and without one declared for it, stays unknown: a guess would be worse than none.
+ * A time without a zone, and without one declared for it, stays unknown, and so does one that a change of clocks left
+ * out or brought twice: a guess would be worse than none.
  * @param raw for example `2026-11-21 09:30:00`, `20261121093000`, `2026-11-21T09:30:00+08:00`.
  * @param zone an offset or an IANA zone, used when `raw` names none.
  * @returns RFC 3339 in UTC, or undefined.
@@ -19,16 +20,31 @@ export function capturedInstant(raw: string, zone: string | undefined): string |
   const where = ownZone ?? zone;
   if (where === undefined) return undefined;
   const offset = offsetMs(where, asUtc);
-  return offset === undefined ? undefined : new Date(asUtc - offset).toISOString();
+  if (offset === undefined) return undefined;
+  const instant = new Date(asUtc - offset).toISOString();
+  // Years beyond four digits are not RFC 3339 §5.6, and PostgreSQL knows no year 0.
+  return /^(?!0000)\d{4}-/.test(instant) ? instant : undefined;
 }
 
+/** The offset of a wall clock; undefined when the zone is none, or when the clock showed that time never or twice. */
 function offsetMs(zone: string, wallAsUtc: number): number | undefined {
   if (zone === "Z") return 0;
-  const fixed = /^([+-])(\d{2}):?(\d{2})$/.exec(zone);
-  if (fixed !== null) return (fixed[1] === "-" ? -1 : 1) * (Number(fixed[2]) * 60 + Number(fixed[3])) * 60_000;
-  // The offset depends on the instant, which depends on the offset: two steps settle it outside of a clock change.
-  const first = ianaOffsetMs(zone, wallAsUtc);
-  return first === undefined ? undefined : ianaOffsetMs(zone, wallAsUtc - first);
+  const fixed = fixedOffsetMs(zone);
+  if (fixed !== undefined || /^[+-]/.test(zone)) return fixed;
+  // Clocks are changed by hours, zones are at most 14 hours from UTC: a day before and after are all that may hold.
+  const day = 86_400_000;
+  const around = [ianaOffsetMs(zone, wallAsUtc - day), ianaOffsetMs(zone, wallAsUtc + day)];
+  const holding = [...new Set(around)].filter(
+    (offset) => offset !== undefined && ianaOffsetMs(zone, wallAsUtc - offset) === offset,
+  );
+  return holding.length === 1 ? holding[0] : undefined;
+}
+
+/** `+08:00` or `+0800`, within the bounds of RFC 3339 §5.6. */
+function fixedOffsetMs(zone: string): number | undefined {
+  const match = /^([+-])([01]\d|2[0-3]):?([0-5]\d)$/.exec(zone);
+  if (match === null) return undefined;
+  return (match[1] === "-" ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3])) * 60_000;
 }
 
 function ianaOffsetMs(zone: string, instant: number): number | undefined {
@@ -37,7 +53,7 @@ function ianaOffsetMs(zone: string, instant: number): number | undefined {
       .formatToParts(new Date(instant))
       .find((part) => part.type === "timeZoneName")?.value;
     if (text === "GMT") return 0;
-    return text === undefined ? undefined : offsetMs(text.replace("GMT", ""), 0);
+    return text === undefined ? undefined : fixedOffsetMs(text.replace("GMT", ""));
   } catch (error) {
     if (error instanceof RangeError) return undefined; // no such zone
     throw error;

@@ -57,6 +57,19 @@ export async function clipRecord(db: Database | Tx, clipId: string): Promise<Cli
   return { ...row, metadata: row.metadata as Json };
 }
 
+export type ClipState = "received" | "hashed" | "sealed" | "quarantined";
+
+/**
+ * The state of a clip, which stays what it is until the transaction ends. Whoever changes a clip asks first, before
+ * everything else in the transaction: so all changes of one clip come one after the other.
+ * @throws DocksealError `not-found`.
+ */
+export async function holdClip(tx: Tx, clipId: string): Promise<ClipState> {
+  const row = await tx.selectFrom("clip").select("state").where("id", "=", clipId).forUpdate().executeTakeFirst();
+  if (row === undefined) throw new DocksealError("not-found", { detail: "No such clip" });
+  return row.state as ClipState;
+}
+
 /** The stored bytes were read back and are what came in. */
 export async function markHashed(
   tx: Tx,

@@ -4,6 +4,8 @@ import { DocksealError } from "#kernel";
 export interface IncomingLimits {
   readonly maxBytes: number;
   readonly stallSeconds: number;
+  /** An upload that gives no sign of life for so long is swept. */
+  readonly abandonedSeconds: number;
 }
 
 /**
@@ -12,7 +14,7 @@ export interface IncomingLimits {
  */
 export class IncomingBytes implements AsyncIterable<Buffer> {
   readonly #source: AsyncIterable<Buffer>;
-  readonly #limits: IncomingLimits;
+  readonly #limits: Pick<IncomingLimits, "maxBytes" | "stallSeconds">;
   readonly #sha256 = createHash("sha256");
   readonly #sm3: Hash | undefined;
   readonly #stop: (reason: DocksealError) => void;
@@ -24,7 +26,7 @@ export class IncomingBytes implements AsyncIterable<Buffer> {
    */
   constructor(
     source: AsyncIterable<Buffer>,
-    limits: IncomingLimits,
+    limits: Pick<IncomingLimits, "maxBytes" | "stallSeconds">,
     options: { sm3: boolean; stop: (reason: DocksealError) => void },
   ) {
     this.#source = source;

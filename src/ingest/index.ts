@@ -2,10 +2,12 @@ export { capturedInstant } from "./capture-time.ts";
 export {
   type ClipFilter,
   type ClipRecord,
+  type ClipState,
   type ClipSummary,
   clipDetail,
   clipFigures,
   clipRecord,
+  holdClip,
   listClips,
   markExamined,
   markHashed,

@@ -8,6 +8,7 @@ import {
   inTransaction,
   keepIntentAlive,
   planSteps,
+  signOfLifeMs,
   speakingDatabase,
   type Tx,
 } from "#db";
@@ -69,7 +70,7 @@ export async function receiveClip(deps: IngestDependencies, upload: Upload): Pro
   });
   const heartbeat = setInterval(() => {
     keepIntentAlive(db, objectKey).catch((error: unknown) => deps.onCleanUpError(error, objectKey));
-  }, 20_000);
+  }, signOfLifeMs(deps.limits.abandonedSeconds));
   let arrived: ReturnType<IncomingBytes["finish"]>;
   let stored: PutResult;
   try {

@@ -2,10 +2,11 @@ import { appendEvent } from "#custody";
 import { type Database, finishStep, inTransaction, planSteps, stepIsPending, touchStep } from "#db";
 import { encodeSealManifest } from "#evidence";
 import type { SystemActor } from "#identity";
-import { type ClipRecord, clipRecord, markHashed, markQuarantined } from "#ingest";
+import { type ClipRecord, clipRecord, holdClip, markHashed } from "#ingest";
 import { type Clock, isProblem } from "#kernel";
 import type { EvidenceStore, ObjectRef, Retention } from "#store";
 import type { StoredDigests } from "./hash-thread.ts";
+import { quarantineClip, reasons } from "./quarantine.ts";
 import { readBack } from "./read-back.ts";
 
 export interface SealDependencies {
@@ -43,7 +44,7 @@ export async function hashClip(
     digests = await readStored(deps, clip, job.signal);
   } catch (error) {
     if (!isProblem(error, "object-missing")) throw error;
-    return quarantine(deps, clip, "the stored object is missing", {});
+    return quarantine(deps, clip, reasons.missing, {});
   }
   if (digests.sha256 !== clip.sha256 || digests.sizeBytes !== clip.sizeBytes) {
     // A fault on the way back is not a fault of what is stored: only a second look that differs as well counts.
@@ -51,7 +52,7 @@ export async function hashClip(
   }
   if (digests.sha256 !== clip.sha256 || digests.sizeBytes !== clip.sizeBytes) {
     const found = { expected: { sizeBytes: clip.sizeBytes, sha256: clip.sha256 }, stored: { ...digests } };
-    return quarantine(deps, clip, "the stored bytes are not what came in", found);
+    return quarantine(deps, clip, reasons.differs, found);
   }
   const manifest = encodeSealManifest({
     v: 1,
@@ -70,7 +71,8 @@ export async function hashClip(
     },
   });
   await inTransaction(db, async (tx) => {
-    if (!(await finishStep(tx, clip.id, "hash"))) return;
+    // A check on the server may have put it into quarantine meanwhile: from there it does not come back.
+    if ((await holdClip(tx, clip.id)) !== "received" || !(await finishStep(tx, clip.id, "hash"))) return;
     await tx.insertInto("sealManifest").values({ clipId: clip.id, manifest }).executeTakeFirstOrThrow();
     const retainedUntil = retention.until.toISOString();
     await markHashed(tx, clip.id, { sm3: digests.sm3, chunkRoot: digests.chunkRoot, retainedUntil });
@@ -108,10 +110,10 @@ async function quarantine(
   reason: string,
   details: Parameters<typeof appendEvent>[1]["details"],
 ): Promise<void> {
-  await inTransaction(deps.db, async (tx) => {
-    if (!(await finishStep(tx, clip.id, "hash", "failed"))) return;
-    await markQuarantined(tx, clip.id, reason);
-    await appendEvent(tx, { type: "clip.quarantined", clipId: clip.id, actor, details: { reason, ...details } });
+  const news = await inTransaction(deps.db, async (tx) => {
+    // Another run may have found it sound and gone on.
+    const state = await holdClip(tx, clip.id);
+    return state === "received" && quarantineClip(tx, clip.id, { actor, reason, details });
   });
-  deps.onQuarantine(clip.id, reason);
+  if (news) deps.onQuarantine(clip.id, reason);
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { appendEvent } from "#custody";
 import { type Database, finishStep, inTransaction, stepIsPending } from "#db";
-import { markSealed } from "#ingest";
+import { holdClip, markSealed } from "#ingest";
 import type { TimestampSource } from "./timestamp-source.ts";
 
 /**
@@ -23,7 +23,8 @@ export async function timestampClip(
   const imprint = createHash("sha256").update(manifest).digest();
   const { tokenDer, genTime } = await timestamps.stamp(imprint, job.signal);
   await inTransaction(db, async (tx) => {
-    if (!(await finishStep(tx, clipId, "timestamp"))) return;
+    // What went into quarantine meanwhile gets no seal.
+    if ((await holdClip(tx, clipId)) !== "hashed" || !(await finishStep(tx, clipId, "timestamp"))) return;
     await markSealed(tx, clipId);
     const details = {
       manifestSha256: imprint.toString("hex"),

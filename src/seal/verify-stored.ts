@@ -1,9 +1,10 @@
 import { appendEvent } from "#custody";
 import { inTransaction } from "#db";
 import type { Actor } from "#identity";
-import { clipRecord, markQuarantined } from "#ingest";
+import { clipRecord, holdClip } from "#ingest";
 import { isProblem } from "#kernel";
 import type { SealDependencies } from "./hash-clip.ts";
+import { quarantineClip, reasons } from "./quarantine.ts";
 import { readBack } from "./read-back.ts";
 
 export interface StoredVerification {
@@ -37,13 +38,12 @@ export async function verifyStored(
     found.sizeBytes === expected.sizeBytes &&
     found.sha256 === expected.sha256 &&
     (expected.sm3 === null || found.sm3 === expected.sm3);
-  await inTransaction(deps.db, async (tx) => {
+  const reason = found === null ? reasons.missing : reasons.differs;
+  const news = await inTransaction(deps.db, async (tx) => {
+    await holdClip(tx, clipId);
     await appendEvent(tx, { type: "clip.verified", clipId, actor, details: { intact, expected, found } });
-    if (intact || clip.state === "quarantined") return;
-    const reason = found === null ? "the stored object is missing" : "the stored bytes are not what came in";
-    await markQuarantined(tx, clipId, reason);
-    await appendEvent(tx, { type: "clip.quarantined", clipId, actor, details: { reason, expected, found } });
-    deps.onQuarantine(clipId, reason);
+    return !intact && quarantineClip(tx, clipId, { actor, reason, details: { expected, found } });
   });
+  if (news) deps.onQuarantine(clipId, reason);
   return { intact, expected, found };
 }

@@ -1,13 +1,34 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { basename } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import type { Endings } from "./endings.ts";
 
-/** Starts a script of this folder as a process of its own, with a channel to it; it ends with the run. */
-export function startChild(endings: Endings, script: string, environment: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, [join(import.meta.dirname, script)], {
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+export interface ChildOptions {
+  /** Path of the script. */
+  readonly script: string;
+  readonly args?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where its complaints go; default: to ours. */
+  readonly stderr?: number;
+}
+
+/** A Node process with a channel to us. */
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  readonly process: ChildProcess;
+  readonly stdout: Readable;
+}
+
+/** Starts a script as a process of its own; it ends with the run. */
+export function startChild(endings: Endings, options: ChildOptions): Child {
+  const { script, args = [], environment, stderr = "inherit" } = options;
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_"));
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { ...Object.fromEntries(inherited), NODE_V8_COVERAGE: "", ...environment },
+    stdio: ["ignore", "pipe", stderr, "ipc"],
   });
   endings.teardown(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -15,18 +36,34 @@ export function startChild(endings: Endings, script: string, environment: Record
     child.kill("SIGTERM");
     await ended;
   });
-  return child;
+  const { pid, stdout } = child;
+  if (pid === undefined || stdout === null) throw new Error(`${script} could not be started`);
+  return { name: basename(script), pid, process: child, stdout };
 }
 
-/** The child's next message; rejects when it ends instead. */
-export async function messageOf<T>(child: ChildProcess, script: string): Promise<T> {
+/** The child's next message. */
+export function messageOf<T>(child: Child): Promise<T> {
+  return unlessEnded(child, async (signal) => {
+    const [message] = await once(child.process, "message", { signal });
+    return message as T;
+  });
+}
+
+/** The first line that the child writes. */
+export function firstLineOf(child: Child): Promise<string> {
+  return unlessEnded(child, async (signal) => {
+    const [line] = await once(createInterface({ input: child.stdout }), "line", { signal });
+    return line as string;
+  });
+}
+
+async function unlessEnded<T>(child: Child, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const over = new AbortController();
-  const ended = once(child, "exit", { signal: over.signal }).then(() => {
-    throw new Error(`${script} ended`);
+  const ended = once(child.process, "exit", { signal: over.signal }).then(([code, signal]) => {
+    throw new Error(`${child.name} ended by itself (${code ?? signal})`);
   });
   try {
-    const [message] = await Promise.race([once(child, "message", { signal: over.signal }), ended]);
-    return message as T;
+    return await Promise.race([work(over.signal), ended]);
   } finally {
     ended.catch(() => undefined); // only of interest while we waited
     over.abort();

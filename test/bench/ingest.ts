@@ -53,7 +53,7 @@ export async function benchIngest(endings: Endings, options: IngestOptions): Pro
       if (round === 0 && uploads !== options.uploads[0]) continue;
       for (const way of ways) {
         const order = { ...source, bucket: product.bucket, keys: newKeys(uploads) };
-        const { seconds, usage } = await measured(way.pid(), () => way.send(order));
+        const { seconds, usage } = await measured(way.pid, () => way.send(order));
         const bytes = source.sizeBytes * uploads;
         const mbPerSecond = bytes / 1e6 / seconds;
         const sample = { way, uploads, round, mbPerSecond, gib: bytes / GiB, usage };

@@ -1,7 +1,8 @@
 import { appendEvent, sequenceBatch } from "#custody";
 import { inTransaction } from "#db";
+import { newId } from "#kernel";
 import type { Endings } from "./endings.ts";
-import { startDatabase } from "./product.ts";
+import { startDatabase, temporaryDirectory } from "./product.ts";
 import { median, type Row, rounded } from "./report.ts";
 
 export interface LogOptions {
@@ -16,13 +17,18 @@ const appendedTogether = 500;
 
 /** Custody events a second that the sequencer gives their place in the log, tiles included. */
 export async function benchLog(endings: Endings, { events, rounds, progress }: LogOptions): Promise<Row[]> {
-  const { db } = await startDatabase(endings);
+  const { db } = await startDatabase(endings, await temporaryDirectory(endings));
   const rates: number[] = [];
   for (let round = 1; round <= rounds; round++) {
     for (let appended = 0; appended < events; appended += appendedTogether) {
       await inTransaction(db, async (tx) => {
         for (let count = 0; count < Math.min(appendedTogether, events - appended); count++) {
-          await appendEvent(tx, { type: "clip.viewed", actor: { type: "system", id: "bench" }, details: { count } });
+          await appendEvent(tx, {
+            type: "clip.viewed",
+            clipId: newId(),
+            actor: { type: "system", id: "bench" },
+            details: { count },
+          });
         }
       });
     }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { Client } from "minio";
 import { curl, sendClip, someMetadata } from "../support/curl.ts";
-import { messageOf, startChild } from "./child.ts";
+import { type Child, messageOf, startChild } from "./child.ts";
 import type { Endings } from "./endings.ts";
 import type { Product } from "./product.ts";
 
@@ -17,7 +18,7 @@ export interface SendOrder {
 export interface Way {
   readonly path: string;
   /** The process whose memory and time are of interest. */
-  readonly pid: () => number | undefined;
+  readonly pid: number | undefined;
   /** Sends the file under each key at once; resolves when all are stored. */
   readonly send: (order: SendOrder) => Promise<void>;
 }
@@ -46,7 +47,7 @@ function curlToPresigned({ s3 }: Product): Way {
   });
   return {
     path: reference,
-    pid: () => undefined,
+    pid: undefined,
     send: ({ bucket, keys, file }) =>
       together(keys, async (key) => {
         const url = await client.presignedPutObject(bucket, key, 3600);
@@ -55,10 +56,10 @@ function curlToPresigned({ s3 }: Product): Way {
   };
 }
 
-function throughOurApi({ url, token, serve }: Product, path: string, announce: boolean): Way {
+function throughOurApi({ url, token, pid }: Product, path: string, announce: boolean): Way {
   return {
     path,
-    pid: () => serve.pid,
+    pid,
     send: ({ keys, file, sizeBytes }) =>
       together(keys, async (key) => {
         // The same bytes of one recorder are one clip, so each upload is of a recorder of its own.
@@ -69,28 +70,26 @@ function throughOurApi({ url, token, serve }: Product, path: string, announce: b
 }
 
 async function minioPutObject(endings: Endings, { s3 }: Product): Promise<Way> {
-  const script = "minio-sender.ts";
-  const child = startChild(endings, script, { BENCH_S3: s3.url("") });
-  await messageOf(child, script);
+  const child = startBeside(endings, "minio-sender.ts", { BENCH_S3: s3.url("") });
+  await messageOf(child);
   return {
     path: "minio putObject of a file",
-    pid: () => child.pid,
+    pid: child.pid,
     send: async (order) => {
-      child.send(order);
-      const error = await messageOf<string | null>(child, script);
+      child.process.send(order);
+      const error = await messageOf<string | null>(child);
       if (error !== null) throw new Error(error);
     },
   };
 }
 
 async function tusToS3(endings: Endings, { s3, bucket }: Product): Promise<Way> {
-  const script = "tus-server.ts";
-  const child = startChild(endings, script, { BENCH_S3: s3.url(""), BENCH_BUCKET: bucket });
-  const port = await messageOf<number>(child, script);
+  const child = startBeside(endings, "tus-server.ts", { BENCH_S3: s3.url(""), BENCH_BUCKET: bucket });
+  const port = await messageOf<number>(child);
   const tus = ["-H", "tus-resumable: 1.0.0"];
   return {
     path: "@tus/server with @tus/s3-store",
-    pid: () => child.pid,
+    pid: child.pid,
     send: ({ keys, file, sizeBytes }) =>
       together(keys, async () => {
         const url = `http://127.0.0.1:${port}/files`;
@@ -102,6 +101,10 @@ async function tusToS3(endings: Endings, { s3, bucket }: Product): Promise<Way> 
         expectStatus(204, await curl(...tus, ...patch, "-T", file, new URL(location, url).href));
       }),
   };
+}
+
+function startBeside(endings: Endings, script: string, environment: Record<string, string>): Child {
+  return startChild(endings, { script: join(import.meta.dirname, script), environment });
 }
 
 /** Keys that no upload had before. */

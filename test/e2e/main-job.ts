@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Test } from "tap";
@@ -75,6 +75,15 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
   const cli = join(import.meta.dirname, "../../src/cli/dockseal.ts");
   const verified = await run(process.execPath, [cli, "verify", receiptPath, "--file", file]);
   t.match(verified.stdout, / {2}OK\n/, "the receipt passes for the true file");
+  const keys = JSON.parse(await readFile(join(stack.directory, "keys", "timestamp-authority.json"), "utf8"));
+  await writeFile(join(stack.directory, "roots.pem"), keys.rootPem);
+  const script = join(import.meta.dirname, "../../docs/verify-receipt.sh");
+  const byShell = await run("sh", [script, receiptPath, file, join(stack.directory, "roots.pem")]);
+  t.match(
+    byShell.stdout,
+    /^GOOD/,
+    "openssl ts -verify accepts the token over the manifest, and the file is what it says",
+  );
   const tampered = join(stack.directory, "tampered.bin");
   const changed = Buffer.from(bytes);
   changed[4_200_000] = (changed[4_200_000] ?? 0) ^ 1;

@@ -82,7 +82,7 @@ export async function sendPaced(url: string, token: string, recording: Recording
     headers: {
       authorization: `Bearer ${token}`,
       "content-type": `multipart/form-data; boundary=${boundary}`,
-      ...(lengthKnown ? { "content-length": head.length + recording.bytes.length + tail.length } : {}),
+      ...(lengthKnown ? { "content-length": Buffer.byteLength(head) + recording.bytes.length + tail.length } : {}),
     },
   });
   const answer = answerOf(outgoing);

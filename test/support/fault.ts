@@ -237,7 +237,8 @@ async function checkLog(
     .selectFrom("custodyEvent")
     .select(({ fn }) => fn.countAll<number>().as("count"))
     .executeTakeFirstOrThrow();
-  if (Number(events.count) !== entries.length) wrong(`${events.count} events, but ${entries.length} entries in the log`);
+  if (Number(events.count) !== entries.length)
+    wrong(`${events.count} events, but ${entries.length} entries in the log`);
   if (new Set(entries.map((entry) => entry.id)).size !== entries.length) wrong("an event stands in the log twice");
   const rootAt = new Map<number, string>();
   const tree = new MerkleRoot();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { pino } from "pino";
-import t, { type Test } from "tap";
+import type { Test } from "tap";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/db/embedded.ts";
 
 export interface TestDatabase {
@@ -50,8 +50,11 @@ export async function testServer(test: Pick<Test, "teardown">, dataDir?: string)
 }
 
 async function startServer(): Promise<string> {
-  // Teardown of the whole file, not of the test that happened to come first.
-  return process.env["DOCKSEAL_TEST_POSTGRES"] ?? (await testServer(t)).superuserUrl;
+  const given = process.env["DOCKSEAL_TEST_POSTGRES"];
+  if (given !== undefined) return given;
+  // Teardown of the whole file, not of the test that happened to come first. Loaded here: whoever loads tap is a test.
+  const { default: t } = await import("tap");
+  return (await testServer(t)).superuserUrl;
 }
 
 async function onServer(url: string, statement: string): Promise<void> {

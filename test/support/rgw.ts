@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -43,6 +43,23 @@ export async function rgw(t: Teardown): Promise<Rgw> {
 /** A name that no other test file uses. */
 export function newBucket(): string {
   return `test-${randomBytes(8).toString("hex")}`;
+}
+
+/** A server of the test's own in that directory, for a test that kills it. */
+export async function ownRgw(t: Teardown, directory: string): Promise<Rgw & { restart(): Promise<void> }> {
+  const up = () => run(script("rgw-up.sh"), [directory], { timeout: 180_000 });
+  t.teardown(async () => {
+    await run(script("rgw-down.sh"), [directory], { timeout: 60_000 });
+  });
+  const { stdout } = await up();
+  return {
+    ...fromUrl(new URL(stdout.trim())),
+    /** Ends the gateway as a power cut would, and starts it again. The disk behind it stays up. */
+    restart: async () => {
+      process.kill(Number(await readFile(join(directory, "run/client.rgw.pid"), "utf8")), "SIGKILL");
+      await up();
+    },
+  };
 }
 
 function fromUrl({ host, hostname, port, username, password }: URL): Rgw {

@@ -13,7 +13,7 @@ import { createOrganization, createPerson, createStation, type Role } from "#ide
 import { freePort } from "./port.ts";
 import { testDatabase } from "./postgres.ts";
 import { redis, type TestRedis } from "./redis.ts";
-import { newBucket, rgw } from "./rgw.ts";
+import { newBucket, type Rgw, rgw } from "./rgw.ts";
 
 export interface StackOptions {
   readonly store: "filesystem" | "s3";
@@ -24,6 +24,12 @@ export interface StackOptions {
   readonly withoutWorker?: boolean;
   /** Owner's URL of a database to use instead of a fresh one. */
   readonly databaseUrl?: string;
+  /** URL of a queue to use instead of a fresh one. */
+  readonly queueUrl?: string;
+  /** Puts something between the product and its database: gets the application's URL, gives the one to use. */
+  readonly between?: (appUrl: string) => Promise<string>;
+  /** An S3 server of the test's own. */
+  readonly s3?: Rgw;
 }
 
 export interface TestPerson {
@@ -59,19 +65,22 @@ const password = "correct horse battery staple";
 const roles: readonly Role[] = ["handler", "supervisor", "auditor", "administrator"];
 
 /** Starts a stack for a test file and ends it with the test. */
-export async function startStack(t: Test, options: StackOptions): Promise<Stack> {
+export async function startStack(t: Pick<Test, "teardown">, options: StackOptions): Promise<Stack> {
   const directory = await mkdtemp(join(tmpdir(), "dockseal-stack-"));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const databaseUrl = options.databaseUrl ?? (await testDatabase(t)).url;
   const db = openDatabase({ url: databaseUrl, pool: 4, onConnectionError: () => undefined });
   t.teardown(() => db.destroy());
   await migrate(db);
-  const appUrl = await appRoleUrl(db, databaseUrl);
+  const ownUrl = await appRoleUrl(db, databaseUrl);
+  const appUrl = (await options.between?.(ownUrl)) ?? ownUrl;
   const redisServer = options.queue === "redis" ? await redis(t) : undefined;
-  const queueUrl = redisServer?.url ?? (await testDatabase(t)).url;
+  const queueUrl = options.queueUrl ?? redisServer?.url ?? (await testDatabase(t)).url;
   const storeDirectory = join(directory, "evidence");
   const storeUrl =
-    options.store === "filesystem" ? `file://${storeDirectory}?immutable=0` : (await rgw(t)).url(newBucket());
+    options.store === "filesystem"
+      ? `file://${storeDirectory}?immutable=0`
+      : (options.s3 ?? (await rgw(t))).url(newBucket());
   const party = await makeParty(db, "甲局");
   const otherParty = await makeParty(db, "乙局");
   const port = await freePort();
@@ -145,14 +154,21 @@ async function makeParty(db: Database, name: string): Promise<TestParty> {
 /** One process of the product. Its log is `<directory>/logs/<command>.log`. */
 export class Process {
   readonly #command: string;
-  readonly #environment: Record<string, string>;
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #directory: string;
+  readonly #options: readonly string[];
   #child: ChildProcess | undefined;
 
-  constructor(command: string, environment: Record<string, string>, directory: string) {
+  constructor(
+    command: string,
+    environment: Readonly<Record<string, string>>,
+    directory: string,
+    options: readonly string[] = [],
+  ) {
     this.#command = command;
     this.#environment = environment;
     this.#directory = directory;
+    this.#options = options;
   }
 
   get pid(): number {
@@ -164,7 +180,7 @@ export class Process {
   async start(): Promise<void> {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));
     const script = join(import.meta.dirname, "../../src/cli/dockseal.ts");
-    const child = spawn(process.execPath, [script, this.#command], {
+    const child = spawn(process.execPath, [script, this.#command, ...this.#options], {
       env: { ...inherited, NODE_V8_COVERAGE: "", ...this.#environment },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

@@ -1,0 +1,182 @@
+import { createHash, randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { pause } from "#kernel";
+import { type CurlAnswer, curl, sendClip, someMetadata } from "../support/curl.ts";
+import { boundary, partHead, RawUpload, refusedWith, Traces } from "../support/refusals.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+
+const limit = 60_000_000;
+const metadataPart = `${partHead({ name: "metadata" })}${JSON.stringify(someMetadata)}\r\n`;
+const fileHead = partHead({ name: "file", fileName: "clip.bin", type: "application/octet-stream" });
+const end = `\r\n--${boundary}--\r\n`;
+
+/** Where an upload may stop: what was sent until then, of a body announced as 10 MB. */
+const stops: [where: string, sent: (Buffer | string)[]][] = [
+  ["before the body", []],
+  ["in a part's head", [metadataPart.slice(0, 60)]],
+  ["in the metadata", [metadataPart.slice(0, 150)]],
+  ["between metadata and file", [metadataPart]],
+  ["in the file's head", [metadataPart, fileHead.slice(0, 70)]],
+  ["before the file's first byte", [metadataPart, fileHead]],
+  ["in the file", [metadataPart, fileHead, randomBytes(3_000_000)]],
+];
+
+async function uploads(stack: Stack): Promise<number> {
+  const { body } = await curl(`${stack.url}/metrics`);
+  return Number(/^dockseal_uploads_running (\d+)$/m.exec(body)?.[1] ?? Number.NaN);
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 600; i += 1) {
+    if (await holds()) return;
+    await pause(50);
+  }
+  throw new Error(`never: ${what}`);
+}
+
+async function someStack(t: Test, variables: Record<string, string>, store: "filesystem" | "s3" = "filesystem") {
+  const stack = await startStack(t, { store, queue: "postgres", withoutWorker: true, variables });
+  return { stack, traces: await Traces.of(t, stack) };
+}
+
+for (const store of ["filesystem", "s3"] as const) {
+  t.test(`a connection that stalls is told so, one that ends leaves nothing, ${store} store`, async (t) => {
+    t.setTimeout(120_000);
+    const { stack, traces } = await someStack(t, { DOCKSEAL_UPLOAD_STALL_SECONDS: "1" }, store);
+    const before = await traces.kept();
+    for (const [where, sent] of stops) {
+      const upload = await RawUpload.open(stack.url);
+      await upload.begin(stack.party.token, 10_000_000);
+      for (const bytes of sent) await upload.send(bytes);
+      const answer = await upload.answer();
+      t.ok(answer, `stalled ${where}: there is an answer`);
+      if (answer !== undefined) refusedWith(t, answer, 408, "upload-stalled", `stalled ${where}`);
+      await traces.nothingLeft(t, before, `stalled ${where}`);
+      upload.destroy();
+    }
+    for (const [where, sent] of stops) {
+      const upload = await RawUpload.open(stack.url);
+      await upload.begin(stack.party.token, 10_000_000);
+      for (const bytes of sent) await upload.send(bytes);
+      // Not before the server has seen the request: else there is nothing to abort.
+      await until("the upload runs", async () => (await uploads(stack)) === 1);
+      upload.destroy();
+      await until("the upload is over", async () => (await uploads(stack)) === 0);
+      await traces.nothingLeftSoon(t, before, `broken off ${where}`);
+    }
+    const halfHead = await RawUpload.open(stack.url);
+    await halfHead.send("POST /api/v1/clips HTTP/1.1\r\nhost: dockseal\r\nautho");
+    halfHead.destroy();
+    await traces.nothingLeft(t, before, "broken off in the headers");
+    const metrics = (await curl(`${stack.url}/metrics`)).body;
+    t.match(metrics, /dockseal_uploads_total\{outcome="upload-stalled"\} 7\n/, "stalled uploads are counted");
+    t.match(metrics, /dockseal_uploads_total\{outcome="upload-aborted"\} 7\n/, "broken-off uploads are counted");
+    t.notMatch(metrics, /outcome="internal"/, "none of them is a fault of ours");
+  });
+}
+
+t.test("a slow upload is not a stalled one", async (t) => {
+  const { stack } = await someStack(t, { DOCKSEAL_UPLOAD_STALL_SECONDS: "1" });
+  const bytes = Buffer.alloc(16, 7);
+  const upload = await RawUpload.open(stack.url);
+  const head = metadataPart + fileHead;
+  await upload.begin(stack.party.token, head.length + bytes.length + end.length);
+  await upload.send(head);
+  for (const byte of bytes) {
+    await upload.send(Buffer.from([byte]));
+    await pause(200); // three times the limit altogether
+  }
+  await upload.send(end);
+  t.match((await upload.answer())?.json(), { sizeBytes: 16, sha256: createHash("sha256").update(bytes).digest("hex") });
+  upload.destroy();
+});
+
+t.test("a sender sees why it was refused even in the middle of 50 MB", async (t) => {
+  t.setTimeout(120_000);
+  const { stack, traces } = await someStack(t, { DOCKSEAL_MAX_CLIP_BYTES: String(limit) });
+  const { url, party } = stack;
+  const big = join(stack.directory, "big.bin");
+  await writeFile(big, randomBytes(50_000_000));
+  const bigger = join(stack.directory, "bigger.bin");
+  await writeFile(bigger, Buffer.alloc(limit + 10_000_000, 1));
+  const chunked = ["-H", "transfer-encoding: chunked"];
+  const unknown = { ...someMetadata, colour: "red" };
+  const refusals: [what: string, send: (...more: string[]) => Promise<CurlAnswer>, status: number, code: never][] = [
+    ["a wrong token", (...more) => sendClip(url, "dst_no", big, someMetadata, ...more), 401, "token-unknown" as never],
+    ["wrong metadata", (...more) => sendClip(url, party.token, big, unknown, ...more), 400, "unknown-field" as never],
+    [
+      "too large, found by counting",
+      (...more) => sendClip(url, party.token, bigger, someMetadata, ...chunked, ...more),
+      413,
+      "file-too-large" as never,
+    ],
+  ];
+  const before = await traces.kept();
+  for (const [what, send, status, code] of refusals) {
+    for (const way of [[], ["-H", "expect:"], ["-H", "expect:", "--limit-rate", "20M"]]) {
+      refusedWith(t, await send(...way), status, code, `${what} ${way.join(" ")}`);
+    }
+    await traces.nothingLeft(t, before, what);
+  }
+  // One who goes on sending whatever the answer is gets the answer, and then the end of the connection.
+  const deaf = await RawUpload.open(url);
+  await deaf.begin("dst_no", limit);
+  const answer = await deaf.answer();
+  t.equal(answer?.status, 401, "the answer comes before the body");
+  await deaf.send(randomBytes(1_000_000));
+  await deaf.ended;
+  t.pass("a connection with an unread body is not kept");
+});
+
+t.test("more uploads than the memory budget holds are told to come again", async (t) => {
+  t.setTimeout(60_000);
+  const { stack, traces } = await someStack(t, { DOCKSEAL_UPLOAD_MEMORY_BYTES: String(3 * 1024 * 1024) });
+  const file = join(stack.directory, "clip.bin");
+  await writeFile(file, "a short clip");
+  const before = await traces.kept();
+  const running: RawUpload[] = [];
+  for (let number = 1; number <= 3; number += 1) {
+    const upload = await RawUpload.open(stack.url);
+    await upload.begin(stack.party.token, 10_000_000);
+    await upload.send(metadataPart + fileHead);
+    await upload.send(randomBytes(100_000));
+    running.push(upload);
+  }
+  // Each has an unfinished object once it has its share of the budget.
+  await until("three uploads write", async () => (await traces.kept()).unfinished.length === 3);
+  const refused = await sendClip(stack.url, stack.party.token, file, someMetadata);
+  refusedWith(t, refused, 503, "no-budget", "a fourth upload");
+  t.match(refused.headers, /^retry-after: 5\r?$/im, "a fourth upload: it says when to come again");
+  for (const upload of running) upload.destroy();
+  await traces.nothingLeftSoon(t, before, "the fourth upload and the three that ended");
+  const after = await sendClip(stack.url, stack.party.token, file, someMetadata);
+  t.equal(after.status, 201, "the budget is given back");
+});
+
+t.test("a server that stops takes no more uploads and ends those that run, and leaves nothing", async (t) => {
+  t.setTimeout(60_000);
+  const { stack, traces } = await someStack(t, { DOCKSEAL_SHUTDOWN_SECONDS: "4" });
+  const file = join(stack.directory, "clip.bin");
+  await writeFile(file, "a short clip");
+  const before = await traces.kept();
+  const slow = await RawUpload.open(stack.url);
+  await slow.begin(stack.party.token, 10_000_000);
+  await slow.send(metadataPart + fileHead);
+  await slow.send(randomBytes(100_000));
+  await until("an upload writes", async () => (await traces.kept()).unfinished.length === 1);
+  process.kill(stack.serve.pid, "SIGTERM");
+  await until("the server stops", async () => (await curl(`${stack.url}/readyz`)).status === 503);
+  t.match((await curl(`${stack.url}/readyz`)).json(), { ready: false, database: { ok: true } }, "it is not ready");
+  const late = await sendClip(stack.url, stack.party.token, file, someMetadata);
+  refusedWith(t, late, 503, "shutting-down", "an upload that comes then");
+  t.match(late.headers, /^retry-after: 10\r?$/im, "it says when to come again");
+  const ended = await slow.answer();
+  t.ok(ended, "the upload that ran is told");
+  if (ended !== undefined) refusedWith(t, ended, 503, "shutting-down", "the upload that ran");
+  slow.destroy();
+  await stack.serve.stop();
+  await traces.nothingLeft(t, before, "a stop in the middle of an upload");
+  t.match(await stack.serve.log(), /"msg":"stopped"/, "the process ended cleanly");
+});
