@@ -7,8 +7,11 @@ export async function up(db: Kysely<never>): Promise<void> {
 
 const statements = [
   // The application's role owns nothing: what it may do is granted below, and nothing else.
+  // It belongs to the whole server: another database may have made it, and may be making it at this moment.
   `DO $$ BEGIN
-     CREATE ROLE dockseal_app NOLOGIN NOBYPASSRLS;
+     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dockseal_app') THEN
+       CREATE ROLE dockseal_app NOLOGIN NOBYPASSRLS;
+     END IF;
    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
    END $$`,
 

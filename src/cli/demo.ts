@@ -50,6 +50,7 @@ export async function demo(options: DemoOptions): Promise<number> {
       token: access.station.token,
       stateDir: join(paths.root, "station"),
       files,
+      trust: parseTrust(await readFile(paths.trust, "utf8")),
       waitSeconds: 600,
       signal: stop,
       onLine: () => undefined,

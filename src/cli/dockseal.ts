@@ -15,7 +15,7 @@ const usage = `dockseal: body-camera footage from the docking station to the cou
   dockseal migrate                                 bring the database up to date, make keys on first use
   dockseal doctor [--data DIR] [--json]            what is wrong with an installation
   dockseal admin --organization NAME --name NAME   the first administrator of an organization
-  dockseal station push DIR --server URL --token-file F [--state DIR] [--recorder SERIAL] [--collector NUMBER] [--wait SECONDS] [--json]
+  dockseal station push DIR --server URL --token-file F [--state DIR] [--recorder SERIAL] [--collector NUMBER] [--trust FILE] [--wait SECONDS] [--json]
                                                    send a card's files, wait for receipts, verify them
   dockseal verify RECEIPT… [--file ORIGINAL] [--trust FILE] [--json]
                                                    check receipts, offline
@@ -85,6 +85,7 @@ const commands: Readonly<Record<string, Command>> = {
       state: string,
       recorder: string,
       collector: string,
+      trust: string,
       wait: string,
       json: flag,
     },
@@ -93,12 +94,11 @@ const commands: Readonly<Record<string, Command>> = {
       (await import("./station-command.ts")).stationPush({
         directory,
         server: required(values, "server"),
-        token: (
-          await readFile(required(values, "token-file"), "utf8").catch(unreadable(required(values, "token-file")))
-        ).trim(),
+        tokenFile: required(values, "token-file"),
         stateDir: resolve(textOf(values, "state") ?? "dockseal-station"),
         recorderSerial: textOf(values, "recorder"),
         collectorNumber: textOf(values, "collector"),
+        trustFile: textOf(values, "trust"),
         waitSeconds: numberOf(values, "wait") ?? 600,
         json: values["json"] === true,
       }),
@@ -146,12 +146,6 @@ function portOf(values: Values): number | undefined {
 
 function dataOf(values: Values): string {
   return resolve(textOf(values, "data") ?? defaultData);
-}
-
-function unreadable(path: string) {
-  return (error: NodeJS.ErrnoException): never => {
-    throw wrongUsage(`${path} cannot be read: ${error.code}`);
-  };
 }
 
 async function main(args: string[]): Promise<number> {

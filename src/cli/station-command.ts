@@ -1,14 +1,17 @@
 import { DocksealError } from "#kernel";
+import { parseTrust } from "#verify";
 import { filesOf, type PushLine, pushFiles } from "./station-push.ts";
 import { stopSignal } from "./stop-signal.ts";
+import { textOf } from "./text-file.ts";
 
 export interface StationPushOptions {
   readonly directory: string;
   readonly server: string;
-  readonly token: string;
+  readonly tokenFile: string;
   readonly stateDir: string;
   readonly recorderSerial: string | undefined;
   readonly collectorNumber: string | undefined;
+  readonly trustFile: string | undefined;
   readonly waitSeconds: number;
   readonly json: boolean;
 }
@@ -21,9 +24,12 @@ export async function stationPush(options: StationPushOptions): Promise<number> 
     recorderSerial: options.recorderSerial ?? "unknown-recorder",
     collectorNumber: options.collectorNumber ?? "unknown-collector",
   });
+  const trust = options.trustFile === undefined ? undefined : parseTrust(await textOf(options.trustFile));
   const lines = await pushFiles({
     ...options,
+    token: (await textOf(options.tokenFile)).trim(),
     files,
+    trust,
     signal: stopSignal(),
     onLine: (line) => print(line, options.json),
   });

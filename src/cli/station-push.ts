@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { ContentDigests } from "#evidence";
 import { type ClipMetadata, parseMetadata } from "#ingest";
 import { DocksealError } from "#kernel";
-import { verifyReceipt } from "#verify";
+import { type Trust, verifyReceipt } from "#verify";
 import { Refusal, type SentClip, StationClient } from "./station-client.ts";
 
 /** What became of one file: a line of `station push`. */
@@ -25,6 +25,8 @@ export interface PushOptions {
   readonly token: string;
   readonly stateDir: string;
   readonly files: readonly { readonly path: string; readonly metadata: ClipMetadata }[];
+  /** Keys that receipts must come from; without it those inside the receipt are believed. */
+  readonly trust?: Trust | undefined;
   /** Longest time to wait for receipts after the last file was sent. */
   readonly waitSeconds: number;
   readonly signal: AbortSignal;
@@ -50,7 +52,7 @@ export async function pushFiles(options: PushOptions): Promise<PushLine[]> {
   for (const { path, metadata } of options.files) {
     const file = basename(path);
     const facts = await digestsOf(path);
-    const known = await receiptOnDisk(receipts, facts);
+    const known = await receiptOnDisk(receipts, facts, options.trust);
     if (known !== undefined) {
       tell({
         file,
@@ -73,7 +75,7 @@ export async function pushFiles(options: PushOptions): Promise<PushLine[]> {
       sent.push({ path, facts, clip });
     } catch (error) {
       const state = error instanceof Refusal ? "refused" : "failed";
-      tell({ file, sha256: facts.sha256, sizeBytes: facts.sizeBytes, state, problem: (error as Error).message });
+      tell({ file, sha256: facts.sha256, sizeBytes: facts.sizeBytes, state, problem: reasonOf(error) });
     }
   }
   const patience = AbortSignal.any([options.signal, AbortSignal.timeout(options.waitSeconds * 1000)]);
@@ -85,7 +87,7 @@ export async function pushFiles(options: PushOptions): Promise<PushLine[]> {
         tell({ ...line, state: "waiting", problem: "no receipt yet: keep the file and push again" });
         continue;
       }
-      const { ok, checks } = await verifyReceipt(text, { file: facts });
+      const { ok, checks } = await verifyReceipt(text, expectations(facts, options.trust));
       if (!ok) {
         const failed = checks
           .filter((check) => check.status === "failed")
@@ -96,10 +98,20 @@ export async function pushFiles(options: PushOptions): Promise<PushLine[]> {
       const receipt = await keepReceipt(receipts, facts, clip.id, text);
       tell({ ...line, state: "sealed", receipt });
     } catch (error) {
-      tell({ ...line, state: "failed", problem: (error as Error).message });
+      tell({ ...line, state: "failed", problem: reasonOf(error) });
     }
   }
   return lines;
+}
+
+/** `fetch failed` alone helps nobody: what it failed at stands in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+function expectations(file: Facts, trust: Trust | undefined) {
+  return { file, ...(trust === undefined ? {} : { trust }) };
 }
 
 async function digestsOf(path: string): Promise<Facts> {
@@ -109,13 +121,17 @@ async function digestsOf(path: string): Promise<Facts> {
 }
 
 /** A receipt kept for these very bytes, checked again: the file on disk might have been changed since. */
-async function receiptOnDisk(directory: string, facts: Facts): Promise<{ clipId: string; path: string } | undefined> {
+async function receiptOnDisk(
+  directory: string,
+  facts: Facts,
+  trust: Trust | undefined,
+): Promise<{ clipId: string; path: string } | undefined> {
   const name = (await readdir(directory)).find(
     (entry) => entry.startsWith(`${facts.sha256}.`) && entry.endsWith(".receipt.json"),
   );
   if (name === undefined) return undefined;
   const path = join(directory, name);
-  const verdict = await verifyReceipt(await readFile(path, "utf8"), { file: facts });
+  const verdict = await verifyReceipt(await readFile(path, "utf8"), expectations(facts, trust));
   return verdict.ok && verdict.clipId !== undefined ? { clipId: verdict.clipId, path } : undefined;
 }
 

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { ContentDigests } from "#evidence";
-import { DocksealError, isProblem } from "#kernel";
+import { isProblem } from "#kernel";
 import { parseTrust, summarizeReceipt, type Trust, type Verdict, verifyReceipt } from "#verify";
+import { textOf, unreadable } from "./text-file.ts";
 
 export interface VerifyOptions {
   readonly paths: readonly string[];
@@ -52,14 +52,6 @@ function print(path: string, text: string, verdict: Verdict, trust: Trust | unde
   process.stdout.write(lines.join("\n"));
 }
 
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
 async function digestsOf(path: string) {
   const digests = new ContentDigests();
   try {
@@ -69,11 +61,4 @@ async function digestsOf(path: string) {
     throw unreadable(path, error);
   }
   return digests.finish();
-}
-
-function unreadable(path: string, cause: unknown): DocksealError {
-  return new DocksealError("usage", {
-    detail: `${path} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`,
-    cause,
-  });
 }

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { type Config, configFromEnvironment } from "#config";
 import { runSequencer } from "#custody";
 import { type Database, dispatchOutbox, requeueOverdueSteps, signOfLifeMs } from "#db";
-import { mediaSettings } from "#derive";
+import { mediaSettings, sweepScratch } from "#derive";
 import { sweepAbandonedWrites } from "#ingest";
 import { newId, pause, systemClock } from "#kernel";
 import { openQueue, type Queue } from "#queue";
@@ -21,6 +21,8 @@ export async function work(options: { queues?: string[] }): Promise<number> {
   const timestamps = await timestampSourceOf(config);
   const queue = openQueue({ url: config.queueUrl, log: logger });
   const { db, store } = platform;
+  const leftOver = await sweepScratch(config.scratchDir);
+  if (leftOver > 0) logger.info({ leftOver }, "what killed workers left in the scratch directory was removed");
   await queue.startAll(
     jobHandlers({
       db,

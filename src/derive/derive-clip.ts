@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -24,6 +24,7 @@ import { DocksealError, isProblem, type Json, newId } from "#kernel";
 import type { EvidenceStore, PutResult } from "#store";
 import type { Derivative, Derived } from "./derived.ts";
 import { deriveMedia } from "./make.ts";
+import { scratchForClip } from "./scratch.ts";
 import type { MediaSettings } from "./settings.ts";
 
 export interface DeriveDependencies {
@@ -53,8 +54,7 @@ export async function deriveClip(
   const { db } = deps;
   if (!(await stepIsPending(db, job.clipId, "transcode"))) return;
   const clip = await clipRecord(db, job.clipId);
-  await mkdir(deps.scratchDir, { recursive: true, mode: 0o700 });
-  const scratchDir = await mkdtemp(join(deps.scratchDir, "clip-"));
+  const scratchDir = await scratchForClip(deps.scratchDir);
   const stored: { derivative: Derivative; result: PutResult }[] = [];
   const intended: string[] = [];
   const alive = setInterval(() => {

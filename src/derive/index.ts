@@ -6,6 +6,7 @@ export { type Container, type FileKind, kindOf, magicBytes } from "./kind.ts";
 export { type DeriveRequest, deriveMedia } from "./make.ts";
 export { type MediaFacts, type Probe, probeMedia, type StreamFacts, type UnplayableReason } from "./probe.ts";
 export { probeSandbox, runSandboxed, type SandboxReport } from "./sandbox.ts";
+export { sweepScratch } from "./scratch.ts";
 export { type MediaSettings, mediaSettings } from "./settings.ts";
 export { ffmpegVersion } from "./version.ts";
 export type { Waveform } from "./waveform.ts";

@@ -193,13 +193,21 @@ export async function listClips(db: Database, filter: ClipFilter): Promise<{ cli
 }
 
 function readCursor(cursor: string): [receivedAt: string, id: string] {
-  const match = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([0-9a-f-]{36})$/.exec(Buffer.from(cursor, "base64url").toString());
-  if (match?.[1] === undefined || match[2] === undefined) {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
+    Buffer.from(cursor, "base64url").toString(),
+  );
+  if (match?.[1] === undefined || match[2] === undefined || !isInstant(match[1])) {
     throw new DocksealError("malformed-field", {
       extra: { errors: [{ field: "cursor", problem: "is not a cursor of this list" }] },
     });
   }
   return [match[1], match[2]];
+}
+
+/** Date.parse takes 31 April for 1 May; PostgreSQL refuses it. */
+function isInstant(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === text.slice(0, 19);
 }
 
 /** One clip with everything that is known of it. @throws DocksealError `not-found`. */

@@ -1,14 +1,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { ContentDigests } from "#evidence";
-import { type ObjectRef, openStore } from "#store";
+import { type EvidenceStore, type ObjectRef, openStore } from "#store";
 
-/** What the thread is started with. */
-export interface HashOrder {
+/** What the thread is started with. It gets ObjectRefs then, the next one when it is done with the last. */
+export interface HashThreadData {
   readonly storeUrl: string;
-  readonly ref: ObjectRef;
 }
 
-/** What it posts: progress now and then, at the end the figures or the fault. */
+/** What it posts for each: progress now and then, at the end the figures or the fault. */
 export type HashMessage =
   | { readonly type: "progress"; readonly bytes: number }
   | { readonly type: "done"; readonly digests: StoredDigests }
@@ -18,31 +17,31 @@ export type StoredDigests = ReturnType<ContentDigests["finish"]>;
 
 // The entry of a worker thread: reading back and hashing happen here, so that no event loop that renews locks or
 // answers requests ever waits for a digest.
-async function readAndHash({ storeUrl, ref }: HashOrder): Promise<StoredDigests> {
-  const store = await openStore(storeUrl);
-  try {
-    const digests = new ContentDigests();
-    let bytes = 0;
-    let told = 0;
-    for await (const chunk of await store.get(ref)) {
-      digests.update(chunk as Uint8Array);
-      bytes += (chunk as Uint8Array).length;
-      if (Date.now() - told > 2000) {
-        told = Date.now();
-        parentPort?.postMessage({ type: "progress", bytes } satisfies HashMessage);
-      }
+let store: EvidenceStore | undefined;
+
+async function readAndHash(ref: ObjectRef): Promise<StoredDigests> {
+  store ??= await openStore((workerData as HashThreadData).storeUrl);
+  const digests = new ContentDigests();
+  let bytes = 0;
+  let told = 0;
+  for await (const chunk of await store.get(ref)) {
+    digests.update(chunk as Uint8Array);
+    bytes += (chunk as Uint8Array).length;
+    if (Date.now() - told > 2000) {
+      told = Date.now();
+      parentPort?.postMessage({ type: "progress", bytes } satisfies HashMessage);
     }
-    return digests.finish();
-  } finally {
-    await store.close();
   }
+  return digests.finish();
 }
 
-readAndHash(workerData as HashOrder).then(
-  (digests) => parentPort?.postMessage({ type: "done", digests } satisfies HashMessage),
-  (error: unknown) => {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "internal";
-    const message = error instanceof Error ? error.message : String(error);
-    parentPort?.postMessage({ type: "failed", code, message } satisfies HashMessage);
-  },
-);
+parentPort?.on("message", (ref: ObjectRef) => {
+  readAndHash(ref).then(
+    (digests) => parentPort?.postMessage({ type: "done", digests } satisfies HashMessage),
+    (error: unknown) => {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "internal";
+      const message = error instanceof Error ? error.message : String(error);
+      parentPort?.postMessage({ type: "failed", code, message } satisfies HashMessage);
+    },
+  );
+});

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { DocksealError, problems } from "#kernel";
 import type { ObjectRef } from "#store";
-import type { HashMessage, HashOrder, StoredDigests } from "./hash-thread.ts";
+import type { HashMessage, HashThreadData, StoredDigests } from "./hash-thread.ts";
 
 /**
  * Reads a stored version whole, in a thread of its own, and hashes it: SHA-256, SM3, RFC 6962 root over 4 MiB chunks.
@@ -15,26 +15,73 @@ export function readBack(
 ): Promise<StoredDigests> {
   options.signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const order: HashOrder = { storeUrl, ref };
-    const thread = new Worker(new URL("./hash-thread.ts", import.meta.url), { workerData: order, env: {} });
-    const settle = (finish: () => void): void => {
+    const thread = takeThread(storeUrl);
+    const settle = (fate: (storeUrl: string, thread: Worker) => void, finish: () => void): void => {
       options.signal.removeEventListener("abort", onAbort);
-      thread.removeAllListeners();
-      // Errors of a thread that is being ended concern nobody any more, but must not go unhandled.
-      thread.on("error", () => undefined);
-      void thread.terminate();
+      forget(thread);
+      fate(storeUrl, thread);
       finish();
     };
-    const onAbort = (): void => settle(() => reject(options.signal.reason));
+    const onAbort = (): void => settle(endThread, () => reject(options.signal.reason));
     options.signal.addEventListener("abort", onAbort);
     thread.on("message", (message: HashMessage) => {
       if (message.type === "progress") options.onProgress?.(message.bytes);
-      else if (message.type === "done") settle(() => resolve(message.digests));
-      else settle(() => reject(faultOf(message.code, message.message)));
+      else if (message.type === "done") settle(keepThread, () => resolve(message.digests));
+      else settle(endThread, () => reject(faultOf(message.code, message.message)));
     });
-    thread.on("error", (error) => settle(() => reject(error)));
-    thread.on("exit", (code) => settle(() => reject(new Error(`the hash thread ended with code ${code}`))));
+    thread.on("error", (error) => settle(endThread, () => reject(error)));
+    thread.on("exit", (code) => settle(endThread, () => reject(new Error(`the hash thread ended with code ${code}`))));
+    thread.postMessage(ref);
   });
+}
+
+/*
+ * To start a thread takes about 0.4 s of processor time, more than to hash 100 MB: the last ones wait a while for the
+ * next clip. They keep no process alive.
+ */
+const mostSpare = 2;
+const spareMs = 60_000;
+const spare: { readonly storeUrl: string; readonly thread: Worker; readonly timer: NodeJS.Timeout }[] = [];
+
+function takeThread(storeUrl: string): Worker {
+  const at = spare.findLastIndex((waiting) => waiting.storeUrl === storeUrl);
+  const [found] = at < 0 ? [] : spare.splice(at, 1);
+  if (found === undefined) {
+    const workerData: HashThreadData = { storeUrl };
+    return new Worker(new URL("./hash-thread.ts", import.meta.url), { workerData, env: {} });
+  }
+  clearTimeout(found.timer);
+  forget(found.thread);
+  found.thread.ref();
+  return found.thread;
+}
+
+function keepThread(storeUrl: string, thread: Worker): void {
+  if (spare.length >= mostSpare) {
+    endThread(storeUrl, thread);
+    return;
+  }
+  const drop = (): void => {
+    const at = spare.findIndex((waiting) => waiting.thread === thread);
+    const [dropped] = at < 0 ? [] : spare.splice(at, 1);
+    clearTimeout(dropped?.timer);
+    endThread(storeUrl, thread);
+  };
+  thread.once("error", drop).once("exit", drop);
+  thread.unref();
+  spare.push({ storeUrl, thread, timer: setTimeout(drop, spareMs).unref() });
+}
+
+/** By name: a worker of Node listens to itself as well. */
+function forget(thread: Worker): void {
+  for (const event of ["message", "error", "exit"]) thread.removeAllListeners(event);
+}
+
+function endThread(_storeUrl: string, thread: Worker): void {
+  forget(thread);
+  // Errors of a thread that is being ended concern nobody any more, but must not go unhandled.
+  thread.on("error", () => undefined);
+  void thread.terminate();
 }
 
 function faultOf(code: string, detail: string): Error {

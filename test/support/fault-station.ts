@@ -155,7 +155,7 @@ export class Fleet {
       if (taken !== undefined) return taken;
       if (Date.now() > deadline) throw new Error(`not taken within ${seconds} s`);
       this.retries += 1;
-      await pause(100);
+      await pause(300);
     }
   }
 
