@@ -123,7 +123,8 @@ export async function dispatchOutbox(
 
 /**
  * Finds every step that should be done by now and is not, and queues it again: what makes Redis disposable. A step that
- * still waits in the outbox is not lost, the queue is away: it gets no second row, however long that lasts.
+ * still waits in the outbox is not lost, the queue is away: it gets no second row, however long that lasts. One that was
+ * queued again is given longer each time, up to twelve times as long, so that a backlog does not breed jobs.
  * @returns how many steps were queued again.
  */
 export function requeueOverdueSteps(db: Database, overdueSeconds: number, traceId: string): Promise<number> {
@@ -132,7 +133,7 @@ export function requeueOverdueSteps(db: Database, overdueSeconds: number, traceI
       UPDATE clip_step SET generation = generation + 1, touched_at = clock_timestamp()
       WHERE (clip_id, step) IN (
         SELECT clip_id, step FROM clip_step
-        WHERE state = 'pending' AND touched_at < clock_timestamp() - make_interval(secs => ${overdueSeconds})
+        WHERE state = 'pending' AND touched_at < clock_timestamp() - make_interval(secs => ${overdueSeconds} * least(generation, 12))
           AND NOT EXISTS (SELECT FROM outbox WHERE outbox.clip_id = clip_step.clip_id AND outbox.step = clip_step.step)
         ORDER BY touched_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
       RETURNING clip_id, step, generation`.execute(tx);

@@ -48,6 +48,20 @@ async function stamped(ask: Ask, roots: readonly string[], imprint: Buffer, sign
   return { tokenDer: answer.tokenDer, genTime };
 }
 
+/** A token with its certificates has a few KiB; whoever sends much more sends no token. */
+const maximumAnswerBytes = 256 * 1024;
+
+async function shortBody(answer: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of answer.body ?? []) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maximumAnswerBytes) throw new Error(`the answer has more than ${maximumAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 /** The authority at a URL, over HTTP as in RFC 3161 §3.4. */
 export function authorityAt(url: string, roots: readonly string[]): TimestampSource {
   const ask: Ask = async (body, signal) => {
@@ -60,9 +74,11 @@ export function authorityAt(url: string, roots: readonly string[]): TimestampSou
         signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
         redirect: "error",
       });
-      if (!answer.ok) throw new Error(`HTTP status ${answer.status}`);
-      const bytes = Buffer.from(await answer.arrayBuffer());
-      return bytes;
+      if (!answer.ok) {
+        await answer.body?.cancel();
+        throw new Error(`HTTP status ${answer.status}`);
+      }
+      return await shortBody(answer);
     } catch (error) {
       signal.throwIfAborted();
       throw new DocksealError("timestamp-unavailable", { detail: `no answer from ${new URL(url).host}`, cause: error });

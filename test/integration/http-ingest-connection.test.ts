@@ -2,9 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { pause } from "#kernel";
+import { type ProblemCode, pause } from "#kernel";
 import { type CurlAnswer, curl, sendClip, someMetadata } from "../support/curl.ts";
-import { boundary, partHead, RawUpload, refusedWith, Traces } from "../support/refusals.ts";
+import { boundary, partHead, RawUpload, refusedWith, Traces, until } from "../support/refusals.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const limit = 60_000_000;
@@ -26,14 +26,6 @@ const stops: [where: string, sent: (Buffer | string)[]][] = [
 async function uploads(stack: Stack): Promise<number> {
   const { body } = await curl(`${stack.url}/metrics`);
   return Number(/^dockseal_uploads_running (\d+)$/m.exec(body)?.[1] ?? Number.NaN);
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i += 1) {
-    if (await holds()) return;
-    await pause(50);
-  }
-  throw new Error(`never: ${what}`);
 }
 
 async function someStack(t: Test, variables: Record<string, string>, store: "filesystem" | "s3" = "filesystem") {
@@ -103,14 +95,19 @@ t.test("a sender sees why it was refused even in the middle of 50 MB", async (t)
   await writeFile(bigger, Buffer.alloc(limit + 10_000_000, 1));
   const chunked = ["-H", "transfer-encoding: chunked"];
   const unknown = { ...someMetadata, colour: "red" };
-  const refusals: [what: string, send: (...more: string[]) => Promise<CurlAnswer>, status: number, code: never][] = [
-    ["a wrong token", (...more) => sendClip(url, "dst_no", big, someMetadata, ...more), 401, "token-unknown" as never],
-    ["wrong metadata", (...more) => sendClip(url, party.token, big, unknown, ...more), 400, "unknown-field" as never],
+  const refusals: [
+    what: string,
+    send: (...more: string[]) => Promise<CurlAnswer>,
+    status: number,
+    code: ProblemCode,
+  ][] = [
+    ["a wrong token", (...more) => sendClip(url, "dst_no", big, someMetadata, ...more), 401, "token-unknown"],
+    ["wrong metadata", (...more) => sendClip(url, party.token, big, unknown, ...more), 400, "unknown-field"],
     [
       "too large, found by counting",
       (...more) => sendClip(url, party.token, bigger, someMetadata, ...chunked, ...more),
       413,
-      "file-too-large" as never,
+      "file-too-large",
     ],
   ];
   const before = await traces.kept();

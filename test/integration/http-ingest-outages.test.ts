@@ -3,11 +3,10 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { pause } from "#kernel";
 import { curl, sendClip, someMetadata } from "../support/curl.ts";
 import { signIn } from "../support/people.ts";
 import { testServer } from "../support/postgres.ts";
-import { boundary, partHead, RawUpload, refusedWith, Traces } from "../support/refusals.ts";
+import { boundary, partHead, RawUpload, refusedWith, Traces, until } from "../support/refusals.ts";
 import { newBucket, rgw } from "../support/rgw.ts";
 import { startStack } from "../support/stack.ts";
 
@@ -66,14 +65,6 @@ class Door {
     this.shut();
     await new Promise((resolve) => this.#server.close(resolve));
   }
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i += 1) {
-    if (await holds()) return;
-    await pause(100);
-  }
-  throw new Error(`never: ${what}`);
 }
 
 async function slowUpload(url: string, token: string, metadata: Record<string, unknown> = someMetadata) {

@@ -108,8 +108,12 @@ function answerOf(outgoing: ClientRequest): Promise<Answer> {
   return new Promise((resolve) => {
     const broken = (error: Error): void => resolve({ status: 0, body: error.message });
     outgoing.on("error", broken);
-    outgoing.on("close", () => broken(new Error("closed")));
+    let answering = false;
+    outgoing.on("close", () => {
+      if (!answering) broken(new Error("closed"));
+    });
     outgoing.on("response", (response: IncomingMessage) => {
+      answering = true;
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), broken);
     });
   });

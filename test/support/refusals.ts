@@ -110,6 +110,15 @@ export function formBody(parts: readonly Part[], end = `--${boundary}--\r\n`): B
   return Buffer.concat([...pieces, Buffer.from(end)]);
 }
 
+/** Looks until something holds, for at most a minute. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 600; i += 1) {
+    if (await holds()) return;
+    await pause(100);
+  }
+  throw new Error(`never: ${what}`);
+}
+
 /** An upload over a bare socket, sent as slowly and ended as rudely as a test wants. */
 export class RawUpload {
   readonly #socket: Socket;
@@ -132,7 +141,7 @@ export class RawUpload {
     return new RawUpload(socket);
   }
 
-  /** Begins `POST /api/v1/clips`; with a length of the body, or in chunks of its own. */
+  /** Begins `POST /api/v1/clips` with a body of that length. */
   async begin(token: string, contentLength: number): Promise<void> {
     await this.send(
       `POST /api/v1/clips HTTP/1.1\r\nhost: dockseal\r\nauthorization: Bearer ${token}\r\n${formType}\r\ncontent-length: ${contentLength}\r\n\r\n`,

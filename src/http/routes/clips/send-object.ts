@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DocksealError } from "#kernel";
 import type { EvidenceStore, ObjectRef } from "#store";
@@ -22,12 +23,30 @@ export async function sendObject(
   rendition: Rendition,
 ): Promise<FastifyReply> {
   const etag = `"${rendition.sha256}"`;
+  const size = rendition.sizeBytes;
+  const facts = { etag, "accept-ranges": "bytes", "cache-control": "private, no-cache" };
+  if (sameTag(request.headers["if-none-match"], etag)) return reply.status(304).headers(facts).send();
+  const ifRange = request.headers["if-range"];
+  const range = ifRange !== undefined && ifRange !== etag ? undefined : byteRange(request.headers.range, size);
+  if (range === "unsatisfiable") {
+    reply.header("content-range", `bytes */${size}`);
+    throw new DocksealError("range-not-satisfiable");
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  const left = new AbortController();
+  reply.raw.once("close", () => left.abort());
+  // An empty stream: for a body that is none, fastify would write a length of 0 over ours.
+  const body =
+    request.method === "HEAD"
+      ? Readable.from([])
+      : await store.get(rendition.ref, { ...(range === undefined ? {} : { range }), signal: left.signal });
+  if (left.signal.aborted) body.destroy();
+  // Only now: an answer that is a problem has none of these.
   reply
-    .header("etag", etag)
-    .header("accept-ranges", "bytes")
-    .header("cache-control", "private, no-cache")
+    .headers({ ...facts, "content-length": end - start + 1 })
     .header("content-security-policy", "sandbox; default-src 'none'")
     .type(rendition.mediaType);
+  if (range !== undefined) reply.status(206).header("content-range", `bytes ${start}-${end}/${size}`);
   if (rendition.downloadName !== undefined) {
     // RFC 8187: the name may hold any script; the plain form is for old clients.
     reply.header(
@@ -35,23 +54,13 @@ export async function sendObject(
       `attachment; filename="clip"; filename*=UTF-8''${encodeRfc8187(rendition.downloadName)}`,
     );
   }
-  if (request.headers["if-none-match"]?.split(",").some((tag) => tag.trim() === etag)) return reply.status(304).send();
-  const size = rendition.sizeBytes;
-  const ifRange = request.headers["if-range"];
-  const range = ifRange !== undefined && ifRange !== etag ? undefined : byteRange(request.headers.range, size);
-  if (range === "unsatisfiable") {
-    reply.header("content-range", `bytes */${size}`).removeHeader("etag");
-    throw new DocksealError("range-not-satisfiable");
-  }
-  const { start, end } = range ?? { start: 0, end: size - 1 };
-  if (range !== undefined) reply.status(206).header("content-range", `bytes ${start}-${end}/${size}`);
-  reply.header("content-length", end - start + 1);
-  if (request.method === "HEAD") return reply.send();
-  const left = new AbortController();
-  reply.raw.once("close", () => left.abort());
-  const body = await store.get(rendition.ref, { ...(range === undefined ? {} : { range }), signal: left.signal });
-  if (left.signal.aborted) body.destroy();
   return reply.send(body);
+}
+
+/** The weak comparison of RFC 9110 §13.1.2. */
+function sameTag(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = ifNoneMatch?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
+  return tags.includes(etag) || tags.includes("*");
 }
 
 /** One range of RFC 9110 §14.1.2; several, or another unit: the whole is sent, as §14.2 allows. */
