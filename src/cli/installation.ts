@@ -11,6 +11,7 @@ import { type EmbeddedPostgres, migrate, openDatabase, startEmbeddedPostgres } f
 import { DocksealError, pause, systemClock } from "#kernel";
 import { builtInAuthority } from "#seal";
 import { ensureLoginRole } from "./login-role.ts";
+import { serveFlags } from "./node-flags.ts";
 
 /** dockseal on one machine, out of one directory: embedded PostgreSQL, file system store, API and worker processes. */
 export interface Installation {
@@ -231,7 +232,8 @@ class Supervised {
   async #launch(): Promise<string> {
     const log = await open(join(this.#logs, `${this.#command}.log`), "a");
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));
-    const child = spawn(process.execPath, [join(import.meta.dirname, "dockseal.ts"), this.#command], {
+    const flags = this.#command === "serve" ? serveFlags : [];
+    const child = spawn(process.execPath, [...flags, join(import.meta.dirname, "dockseal.ts"), this.#command], {
       env: { ...inherited, ...this.#environment },
       stdio: ["ignore", "pipe", log.fd, "ipc"],
     });

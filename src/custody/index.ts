@@ -1,4 +1,4 @@
-export { appendEvent, type CustodyEvent, type EventType, eventTypes } from "./append.ts";
+export { appendEvent, type CustodyEvent, type EventType } from "./append.ts";
 export { type LogKey, logKeyIn, requireKeyOfLog, writeOnce } from "./log-key.ts";
 export { type CustodyLine, custodyOfClip, type EventProof, eventProof, logFigures } from "./proofs.ts";
-export { lastCheckpoint, runSequencer, sequenceBatch, signNewCheckpoint } from "./sequencer.ts";
+export { lastCheckpoint, runSequencer, sequenceBatch } from "./sequencer.ts";

@@ -1,6 +1,5 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
-import type { Clock } from "#kernel";
 import { DocksealError } from "#kernel";
 import type { DB } from "./generated.ts";
 
@@ -107,8 +106,4 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
     error.code === "23505" &&
     (constraint === undefined || error.constraint === constraint)
   );
-}
-
-export function instant(clock: Clock): string {
-  return clock.now().toISOString();
 }

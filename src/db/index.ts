@@ -9,7 +9,7 @@ export {
   speakingDatabase,
   type Tx,
 } from "./database.ts";
-export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";
+export { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";
 export {
   abandonIntent,
   beginIntent,
@@ -30,6 +30,5 @@ export {
   requeueOverdueSteps,
   type Step,
   stepIsPending,
-  steps,
   touchStep,
 } from "./steps.ts";

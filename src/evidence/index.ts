@@ -12,7 +12,6 @@ export { type CustodyLeaf, encodeLeaf, parseLeaf } from "./leaf.ts";
 export {
   type ConsistencyClaim,
   consistencyHolds,
-  HASH_BYTES,
   type InclusionClaim,
   inclusionHolds,
   leafHash,

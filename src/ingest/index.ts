@@ -17,7 +17,6 @@ export {
 export {
   type ClipMetadata,
   type Kind,
-  kinds,
   maximumMetadataBytes,
   metadataSchema,
   parseMetadata,

@@ -1,5 +1,5 @@
 export { canonicalBytes, canonicalJson, type Json } from "./canonical-json.ts";
-export { checked, type FieldError, fieldProblem, refuseUnstorableText, type SchemaError } from "./checked.ts";
+export { checked, type FieldError, fieldProblem, type SchemaError } from "./checked.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { newId } from "./id.ts";
 export { pause } from "./pause.ts";

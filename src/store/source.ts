@@ -1,9 +1,7 @@
 import { DocksealError } from "#kernel";
 import { collectYoungGarbage } from "./young-garbage.ts";
 
-/** Chunks are handed on together until they hold this many bytes: fewer, larger writes cost less. */
-const BATCH_BYTES = 512 * 1024;
-/** … or this many chunks: a client that sends single bytes pins a 64 KiB slab with each of them. */
+/** A batch ends with this many chunks whatever they hold: a client that sends single bytes pins a 64 KiB slab with each of them. */
 const BATCH_CHUNKS = 64;
 
 export interface SourceOptions {
@@ -87,14 +85,17 @@ export class Source {
     }
   }
 
-  /** The same bytes in lists of about 512 KiB. The lists are the caller's; the chunks must not be changed. */
-  async *batches(): AsyncGenerator<Uint8Array[], void, void> {
+  /**
+   * The same bytes in lists that hold at least `batchBytes` each (the last one, and one of many tiny chunks, fewer):
+   * fewer, larger writes cost less. The lists are the caller's; the chunks must not be changed.
+   */
+  async *batches(batchBytes: number): AsyncGenerator<Uint8Array[], void, void> {
     let batch: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of this.chunks()) {
       batch.push(chunk);
       bytes += chunk.byteLength;
-      if (bytes >= BATCH_BYTES || batch.length >= BATCH_CHUNKS) {
+      if (bytes >= batchBytes || batch.length >= BATCH_CHUNKS) {
         yield batch;
         batch = [];
         bytes = 0;

@@ -9,6 +9,8 @@ export interface ChildOptions {
   /** Path of the script. */
   readonly script: string;
   readonly args?: readonly string[];
+  /** What Node is started with. */
+  readonly flags?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Where its complaints go; default: to ours. */
   readonly stderr?: number;
@@ -24,9 +26,9 @@ export interface Child {
 
 /** Starts a script as a process of its own; it ends with the run. */
 export function startChild(endings: Endings, options: ChildOptions): Child {
-  const { script, args = [], environment, stderr = "inherit" } = options;
+  const { script, args = [], flags = [], environment, stderr = "inherit" } = options;
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_"));
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [...flags, script, ...args], {
     env: { ...Object.fromEntries(inherited), NODE_V8_COVERAGE: "", ...environment },
     stdio: ["ignore", "pipe", stderr, "ipc"],
   });

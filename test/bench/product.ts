@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { pino } from "pino";
 import { type Database, inTransaction, migrate, openDatabase, startEmbeddedPostgres } from "#db";
 import { createOrganization, createStation } from "#identity";
+import { serveFlags } from "../../src/cli/node-flags.ts";
 import { freePort } from "../support/port.ts";
 import { newBucket, type Rgw, rgw } from "../support/rgw.ts";
 import { firstLineOf, startChild } from "./child.ts";
@@ -67,6 +68,7 @@ export async function startProduct(endings: Endings): Promise<Product> {
   const serve = startChild(endings, {
     script: join(import.meta.dirname, "../../src/cli/dockseal.ts"),
     args: ["serve"],
+    flags: serveFlags,
     environment: {
       DOCKSEAL_DATABASE_URL: appUrl,
       DOCKSEAL_OWNER_DATABASE_URL: ownerUrl,

@@ -23,6 +23,8 @@ import { immutableHolds, setImmutable } from "./immutable.ts";
 import * as layout from "./layout.ts";
 import { probeFilesystemWorm } from "./worm.ts";
 
+/** Written with one call: each goes through the thread pool. */
+const WRITE_BYTES = 512 * 1024;
 /** The batch being gathered and the one being written. */
 const PUT_BUDGET_BYTES = 1024 * 1024;
 
@@ -262,7 +264,7 @@ export class FilesystemStore implements EvidenceStore {
       return open(join(directory, layout.versionFile(versionId)), "wx", 0o440);
     });
     try {
-      for await (const batch of source.batches()) await this.#run("put", () => writeAll(handle, batch));
+      for await (const batch of source.batches(WRITE_BYTES)) await this.#run("put", () => writeAll(handle, batch));
       await this.#run("put", () => handle.sync());
     } finally {
       await handle.close();

@@ -7,6 +7,11 @@ import type { S3Connection } from "./connection.ts";
 
 /** The largest object that one PUT may write (Amazon S3, PutObject). */
 export const LARGEST_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
+/**
+ * Written at once. Small enough that the bytes of several uploads are gone again before the next collection of young
+ * garbage: what outlives two of them is old, and only a collection of the whole heap frees it.
+ */
+const WRITE_BYTES = 128 * 1024;
 /** What a streaming PUT holds: the batch being gathered, the one being written, and the sockets' own buffers. */
 export const SINGLE_PUT_BUDGET_BYTES = 2 * 1024 * 1024;
 
@@ -61,7 +66,7 @@ export async function putSingle(
   try {
     attempt.signal.throwIfAborted();
     const bytes = new Source(attempt.body, { ...source, sizeBytes: attempt.sizeBytes, signal: end.signal });
-    for await (const batch of bytes.batches()) {
+    for await (const batch of bytes.batches(WRITE_BYTES)) {
       // Waiting here and not after the write lets the next batch come in while this one goes out.
       if (outgoing.writableNeedDrain) await forStore(once(outgoing, "drain", { signal: end.signal }));
       outgoing.cork();
