@@ -10,6 +10,7 @@ import { sql } from "kysely";
 import type { Test } from "tap";
 import { type Database, inTransaction, migrate, openDatabase } from "#db";
 import { createOrganization, createPerson, createStation, type Role } from "#identity";
+import { serveFlags } from "../../src/cli/node-flags.ts";
 import { freePort } from "./port.ts";
 import { testDatabase } from "./postgres.ts";
 import { redis, type TestRedis } from "./redis.ts";
@@ -180,7 +181,8 @@ export class Process {
   async start(): Promise<void> {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));
     const script = join(import.meta.dirname, "../../src/cli/dockseal.ts");
-    const child = spawn(process.execPath, [script, this.#command, ...this.#options], {
+    const flags = this.#command === "serve" ? serveFlags : [];
+    const child = spawn(process.execPath, [...flags, script, this.#command, ...this.#options], {
       env: { ...inherited, NODE_V8_COVERAGE: "", ...this.#environment },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
