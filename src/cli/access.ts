@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Database, inTransaction, openDatabase } from "#db";
 import { createOrganization, createPerson, createStation, type Role } from "#identity";
-import { type Installation, pathsOf, writeSecret } from "./installation.ts";
+import { type Installation, pathsOf } from "./installation.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** `access.json`: how to get into an installation. */
 export interface Access {
@@ -36,7 +37,7 @@ export async function ensureAccess(installation: Installation, wanted: WantedAcc
     known === undefined
       ? await withDatabase(installation, (db) => makeAccess(db, installation.url, wanted))
       : { ...(JSON.parse(known) as Access), url: installation.url };
-  await writeSecret(path, `${JSON.stringify(access, null, 2)}\n`);
+  await replaceFile(path, `${JSON.stringify(access, null, 2)}\n`, 0o600);
   return access;
 }
 

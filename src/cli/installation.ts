@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,7 @@ import { DocksealError, pause, systemClock } from "#kernel";
 import { builtInAuthority } from "#seal";
 import { ensureLoginRole } from "./login-role.ts";
 import { serveFlags } from "./node-flags.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** dockseal on one machine, out of one directory: embedded PostgreSQL, file system store, API and worker processes. */
 export interface Installation {
@@ -60,7 +61,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const children: Supervised[] = [];
   try {
     const environment = await prepare(paths, postgres, options);
-    await writeSecret(paths.environment, `${JSON.stringify(environment, null, 2)}\n`);
+    await replaceFile(paths.environment, `${JSON.stringify(environment, null, 2)}\n`, 0o600);
     const serve = await Supervised.start("serve", environment, paths.logs, logger);
     children.push(serve);
     children.push(await Supervised.start("work", environment, paths.logs, logger));
@@ -161,18 +162,6 @@ function tryPort(port: number): Promise<number | undefined> {
       server.close(() => done(typeof address === "object" && address !== null ? address.port : undefined));
     });
   });
-}
-
-/** Replaces a file of secrets whole, readable by its owner only. */
-export async function writeSecret(path: string, content: string): Promise<void> {
-  const file = await open(`${path}.part`, "w", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.part`, path);
 }
 
 /** The variables that an installation in that directory runs with, for `doctor --data`. */

@@ -1,10 +1,11 @@
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ContentDigests } from "#evidence";
 import { type ClipMetadata, parseMetadata } from "#ingest";
 import { DocksealError } from "#kernel";
 import { type Trust, verifyReceipt } from "#verify";
+import { replaceFile } from "./replace-file.ts";
 import { Refusal, type SentClip, StationClient } from "./station-client.ts";
 
 /** What became of one file: a line of `station push`. */
@@ -95,7 +96,8 @@ export async function pushFiles(options: PushOptions): Promise<PushLine[]> {
         tell({ ...line, state: "unverified", problem: failed.join("; ") });
         continue;
       }
-      const receipt = await keepReceipt(receipts, facts, clip.id, text);
+      const receipt = join(receipts, `${facts.sha256}.${clip.id}.receipt.json`);
+      await replaceFile(receipt, text, 0o644);
       tell({ ...line, state: "sealed", receipt });
     } catch (error) {
       tell({ ...line, state: "failed", problem: reasonOf(error) });
@@ -133,26 +135,6 @@ async function receiptOnDisk(
   const path = join(directory, name);
   const verdict = await verifyReceipt(await readFile(path, "utf8"), expectations(facts, trust));
   return verdict.ok && verdict.clipId !== undefined ? { clipId: verdict.clipId, path } : undefined;
-}
-
-/** On disk before it counts: written aside, synced, renamed, and the directory synced. */
-async function keepReceipt(directory: string, facts: Facts, clipId: string, text: string): Promise<string> {
-  const path = join(directory, `${facts.sha256}.${clipId}.receipt.json`);
-  const file = await open(`${path}.part`, "w", 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.part`, path);
-  const folder = await open(directory, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-  return path;
 }
 
 /**
