@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Database, inTransaction, openDatabase } from "#db";
-import { createOrganization, createPerson, createStation, type Role } from "#identity";
+import { ensureOrganization, ensurePerson, ensureStation, type Role } from "#identity";
 import { type Installation, pathsOf } from "./installation.ts";
 import { replaceFile } from "./replace-file.ts";
 
@@ -25,7 +25,7 @@ export interface WantedAccess {
 
 /**
  * On first use makes the organization, its people and its station, with random secrets; later only the URL is brought up
- * to date. The file is the only place where the secrets stand in plain.
+ * to date. The file is the only place where the secrets stand in plain: when it is lost, new ones are made.
  */
 export async function ensureAccess(installation: Installation, wanted: WantedAccess): Promise<Access> {
   const path = pathsOf(installation.dataDir).access;
@@ -41,18 +41,17 @@ export async function ensureAccess(installation: Installation, wanted: WantedAcc
   return access;
 }
 
+/** Works as well when what is wanted was made before: then there are new secrets, for the old ones are not known any more. */
 async function makeAccess(db: Database, url: string, wanted: WantedAccess): Promise<Access> {
-  const { organization, made } = await inTransaction(db, async (tx) => {
-    const organization = await createOrganization(tx, wanted.organization);
-    return { organization, made: await createStation(tx, { organizationId: organization.id, ...wanted.station }) };
-  });
+  const organizationId = await inTransaction(db, (tx) => ensureOrganization(tx, wanted.organization));
+  const { station, token } = await inTransaction(db, (tx) => ensureStation(tx, { organizationId, ...wanted.station }));
   const people = [];
   for (const { role, name, displayName } of wanted.people) {
     const password = randomBytes(12).toString("base64url");
-    await createPerson(db, { organizationId: organization.id, signInName: name, displayName, role, password });
+    await ensurePerson(db, { organizationId, signInName: name, displayName, role, password });
     people.push({ role, name, password, displayName });
   }
-  return { url, people, station: { id: made.station.id, number: made.station.number, token: made.token } };
+  return { url, people, station: { id: station.id, number: station.number, token } };
 }
 
 async function withDatabase<T>(installation: Installation, work: (db: Database) => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
+import { sql } from "kysely";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { logFigures } from "#custody";
-import type { Database } from "#db";
+import { type Database, isDatabaseAway } from "#db";
 import { clipFigures } from "#ingest";
 
 /** Figures of this process and of the whole, for Prometheus. */
@@ -28,6 +29,25 @@ export class Metrics {
   constructor(db: Database, uploadsRunning: () => number) {
     collectDefaultMetrics({ register: this.registry, prefix: "dockseal_" });
     const registers = [this.registry];
+    // The figures of the process are wanted most when the database is away: only the database's own are missing then.
+    const fromDatabase = async (gauge: { reset(): void }, read: () => Promise<unknown>): Promise<boolean> => {
+      gauge.reset();
+      try {
+        await read();
+        return true;
+      } catch (error) {
+        if (!isDatabaseAway(error)) throw error;
+        return false;
+      }
+    };
+    new Gauge({
+      name: "dockseal_database_up",
+      help: "1 while the database answers, else 0",
+      registers,
+      async collect() {
+        this.set((await fromDatabase(this, () => sql`SELECT 1`.execute(db))) ? 1 : 0);
+      },
+    });
     new Gauge({
       name: "dockseal_uploads_running",
       help: "Uploads under way in this process",
@@ -42,9 +62,10 @@ export class Metrics {
       labelNames: ["state"],
       registers,
       async collect() {
-        this.reset();
-        const { states } = await clipFigures(db);
-        for (const [state, count] of Object.entries(states)) this.set({ state }, count);
+        await fromDatabase(this, async () => {
+          const { states } = await clipFigures(db);
+          for (const [state, count] of Object.entries(states)) this.set({ state }, count);
+        });
       },
     });
     new Gauge({
@@ -53,10 +74,12 @@ export class Metrics {
       labelNames: ["part"],
       registers,
       async collect() {
-        const figures = await logFigures(db);
-        this.set({ part: "sequenced" }, figures.entries);
-        this.set({ part: "waiting" }, figures.waiting);
-        this.set({ part: "signed" }, figures.checkpointSize);
+        await fromDatabase(this, async () => {
+          const figures = await logFigures(db);
+          this.set({ part: "sequenced" }, figures.entries);
+          this.set({ part: "waiting" }, figures.waiting);
+          this.set({ part: "signed" }, figures.checkpointSize);
+        });
       },
     });
   }

@@ -1,5 +1,5 @@
-export { createOrganization } from "./organizations.ts";
-export { createPerson, endSession, type Person, peopleOf, personOfSession, signIn } from "./people.ts";
+export { createOrganization, ensureOrganization } from "./organizations.ts";
+export { createPerson, endSession, ensurePerson, type Person, peopleOf, personOfSession, signIn } from "./people.ts";
 export {
   type Actor,
   actorName,
@@ -11,6 +11,7 @@ export {
 } from "./roles.ts";
 export {
   createStation,
+  ensureStation,
   issueStationToken,
   knownRecorder,
   recorderForStation,

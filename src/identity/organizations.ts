@@ -17,6 +17,12 @@ export async function createOrganization(
   return { id, name };
 }
 
+/** The organization of that name, made when there is none. @returns its id. */
+export async function ensureOrganization(tx: Tx, name: string): Promise<string> {
+  const known = await tx.selectFrom("organization").select("id").where("name", "=", name).executeTakeFirst();
+  return known?.id ?? (await createOrganization(tx, name)).id;
+}
+
 /** Words a violated unique constraint as `conflict`. */
 export async function unlessTaken<T>(detail: string, insert: () => Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,4 @@
-import type { Database } from "#db";
+import { type Database, inTransaction } from "#db";
 import { DocksealError, newId } from "#kernel";
 import { unlessTaken } from "./organizations.ts";
 import { type PersonActor, type Role, roles } from "./roles.ts";
@@ -35,6 +35,33 @@ export async function createPerson(
       .executeTakeFirstOrThrow(),
   );
   return person;
+}
+
+/**
+ * Makes sure that a person of the organization can sign in with that password: makes the person, or sets the password
+ * anew, which ends the person's sessions.
+ */
+export async function ensurePerson(db: Database, wanted: Parameters<typeof createPerson>[1]): Promise<void> {
+  const known = await db
+    .selectFrom("person")
+    .select("id")
+    .where("organizationId", "=", wanted.organizationId)
+    .where("signInName", "=", wanted.signInName)
+    .executeTakeFirst();
+  if (known === undefined) {
+    await createPerson(db, wanted);
+    return;
+  }
+  const hashed = await passwordHash(wanted.password);
+  await inTransaction(db, async (tx) => {
+    await tx.updateTable("person").set({ passwordHash: hashed }).where("id", "=", known.id).execute();
+    await tx
+      .updateTable("session")
+      .set({ endedAt: new Date().toISOString() })
+      .where("personId", "=", known.id)
+      .where("endedAt", "is", null)
+      .execute();
+  });
 }
 
 export async function peopleOf(db: Database, organizationId: string): Promise<Person[]> {

@@ -27,6 +27,22 @@ export async function createStation(
   return { station, token: await issueStationToken(tx, station.id) };
 }
 
+/** The organization's station of that number with a token, made when there is none; older tokens of it stay valid. */
+export async function ensureStation(
+  tx: Tx,
+  wanted: { organizationId: string; number: string; name: string },
+): Promise<{ station: Station; token: string }> {
+  const station = await tx
+    .selectFrom("station")
+    .select(["id", "organizationId", "number", "name"])
+    .where("organizationId", "=", wanted.organizationId)
+    .where("number", "=", wanted.number)
+    .executeTakeFirst();
+  return station === undefined
+    ? createStation(tx, wanted)
+    : { station, token: await issueStationToken(tx, station.id) };
+}
+
 /** A further token; those that exist stay valid until they are revoked, so that a station can be changed over. */
 export async function issueStationToken(tx: Tx, stationId: string): Promise<string> {
   const secret = newSecret("dst");

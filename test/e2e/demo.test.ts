@@ -68,8 +68,14 @@ t.test(
       "a receipt is kept for each",
     );
 
+    // Whoever lost the file with the secrets, or was interrupted before it was written, is not locked out.
+    await rm(join(directory, "access.json"));
     const third = await demo("--data", directory, "--media", own);
     t.equal(third.code, 0, third.output);
+    const renewed = JSON.parse(await readFile(join(directory, "access.json"), "utf8"));
+    t.equal(renewed.station.id, access.station.id, "the station is the same");
+    t.not(renewed.station.token, access.station.token, "with a new token");
+    t.not(renewed.people[0].password, access.people[0].password, "and people have new passwords");
     const log = await readFile(join(directory, "logs", "serve.log"), "utf8");
     t.equal(
       log.split('"operation":"clips.receive"').length - 1,

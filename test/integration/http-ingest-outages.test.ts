@@ -193,6 +193,9 @@ t.test("while the database is away nothing is taken or told, and after it came b
     t.match(answer.headers, /^retry-after: 5\r?$/im, `${what}: it says when to come again`);
   }
   t.match((await curl(`${url}/readyz`)).json(), { ready: false, database: { ok: false }, store: { ok: true } });
+  const metrics = await curl(`${url}/metrics`);
+  t.equal(metrics.status, 200, "the figures of the process are told");
+  t.match(metrics.body, /^dockseal_database_up 0$/m, "and that the database is away");
   t.equal((await curl(`${url}/healthz`)).status, 200, "the process lives");
 
   await database.start();
