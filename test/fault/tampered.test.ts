@@ -1,4 +1,4 @@
-import { open, rm } from "node:fs/promises";
+import { chmod, type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
 import { impatient, verifyEverything } from "../support/fault.ts";
@@ -29,9 +29,16 @@ async function fileOf(clipId: string): Promise<string> {
   return join(stack.directory, "evidence/objects", `${clip.objectKey}@`, `v-${clip.versionId}`);
 }
 
-/** Changes one byte in the middle, as somebody with root on the machine could. */
+/** Opens it for writing, as root, or dockseal's own user where there is no immutable flag, could. */
+async function opened(clipId: string): Promise<FileHandle> {
+  const path = await fileOf(clipId);
+  await chmod(path, 0o600);
+  return open(path, "r+");
+}
+
+/** Changes one byte in the middle. */
 async function changeOneByte(clipId: string): Promise<void> {
-  const file = await open(await fileOf(clipId), "r+");
+  const file = await opened(clipId);
   try {
     const { size } = await file.stat();
     const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.floor(size / 2));
@@ -65,7 +72,7 @@ t.test("bytes changed, or gone, before they are read back: quarantine, and never
   const shortened = await send();
   const gone = await send();
   await changeOneByte(changed.clipId);
-  const file = await open(await fileOf(shortened.clipId), "r+");
+  const file = await opened(shortened.clipId);
   await file.truncate(699_999);
   await file.close();
   await rm(await fileOf(gone.clipId));
