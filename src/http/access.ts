@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Database } from "#db";
-import { speakingDatabase } from "#db";
+import { type Database, speakingDatabase } from "#db";
 import { type Actor, type PersonActor, personOfSession, type Role, type StationActor, stationOfToken } from "#identity";
 import { DocksealError } from "#kernel";
 

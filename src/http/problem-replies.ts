@@ -3,7 +3,6 @@ import { databaseUnavailable, isDatabaseAway } from "#db";
 import { DocksealError, fieldProblem, type ProblemCode, type SchemaError } from "#kernel";
 
 const multipartCodes: Readonly<Record<string, ProblemCode>> = {
-  FST_INVALID_JSON_FIELD_ERROR: "malformed-request",
   FST_INVALID_MULTIPART_CONTENT_TYPE: "unsupported-media-type",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported-media-type",
   FST_ERR_CTP_BODY_TOO_LARGE: "body-too-large",

@@ -88,7 +88,12 @@ export function stationsOf(db: Database, organizationId: string): Promise<Statio
 }
 
 export async function stationById(db: Database, id: string, organizationId: string): Promise<Station> {
-  const station = (await stationsOf(db, organizationId)).find((candidate) => candidate.id === id);
+  const station = await db
+    .selectFrom("station")
+    .select(["id", "organizationId", "number", "name"])
+    .where("id", "=", id)
+    .where("organizationId", "=", organizationId)
+    .executeTakeFirst();
   if (station === undefined) throw new DocksealError("not-found", { detail: "No such station in your organization" });
   return station;
 }
