@@ -2,14 +2,20 @@
 /** Rooms from the innermost to the outermost; a room imports from earlier lines only. */
 const order = [
   ["kernel"],
-  ["evidence", "config"],
-  ["db", "queue", "store"],
+  ["evidence", "config", "schema"],
+  ["metadata"],
+  ["db", "queue", "store", "witness"],
   ["custody", "identity"],
   ["ingest"],
   ["seal"],
   ["derive"],
+  ["recordings"],
   ["cases"],
   ["review"],
+  ["export"],
+  ["audit"],
+  ["gateway"],
+  ["station"],
   ["http", "cli"],
 ];
 const rooms = order.flat();
@@ -59,6 +65,41 @@ module.exports = {
       to: { path: "^(src/(?!kernel/|evidence/|verify/)|workers/)" },
     },
     {
+      name: "station-speaks-http",
+      comment:
+        "The station agent runs on the other side of the network: of the server it knows the form of metadata only.",
+      severity: "error",
+      from: { path: "^src/station/" },
+      to: { path: "^(src/(?!kernel/|schema/|metadata/|evidence/|verify/|station/)|workers/)" },
+    },
+    {
+      name: "the-page-verifies-alone",
+      comment:
+        "verify.html holds kernel, evidence and verify, and what stands for node:crypto: nothing else goes to a court.",
+      severity: "error",
+      from: { path: "^src/verify-page/" },
+      to: {
+        path: "^(src/(?!kernel/|evidence/|verify/|verify-page/)|workers/)|^src/(kernel|evidence|verify)/(?!index\\.ts$)",
+      },
+    },
+    {
+      name: "the-console-speaks-http",
+      comment:
+        "The console runs in a browser: it knows the API by its document, and verifies with what verify.html is made of.",
+      severity: "error",
+      from: { path: "^src/console/" },
+      to: {
+        path: "^(src/(?!kernel/|evidence/|verify/|verify-page/|console/)|workers/)|^src/(kernel|evidence|verify)/(?!index\\.ts$)",
+      },
+    },
+    {
+      name: "nobody-needs-the-console",
+      comment: "The console is built into files of its own; nothing imports it.",
+      severity: "error",
+      from: { pathNot: "^src/console/" },
+      to: { path: "^src/console/" },
+    },
+    {
       name: "fluent-ffmpeg-in-one-file",
       comment: "fluent-ffmpeg is archived upstream: only src/derive/ffmpeg-command.ts may import it.",
       severity: "error",
@@ -81,7 +122,8 @@ module.exports = {
     },
     {
       name: "production-needs-no-dev-dependency",
-      comment: "What src, workers and migrations import must be under dependencies.",
+      comment:
+        "What src, workers and migrations import must be under dependencies: `npm ci --omit=dev` builds product and console too.",
       severity: "error",
       from: { path: "^(src|workers|migrations)/" },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"], pathNot: "^node_modules/@types/" },

@@ -35,6 +35,8 @@ need() { # need PACKAGE PROGRAM…
 need ffmpeg ffmpeg ffprobe
 need bubblewrap bwrap
 need util-linux prlimit setpriv
+# Chinese letters for the lists that an export brings along.
+[ -e /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf ] || missing="$missing fonts-droid-fallback"
 if [ "$purpose" = test ]; then
   need redis-server redis-server
   need ceph-mon ceph-mon
@@ -46,6 +48,13 @@ if [ "$purpose" = test ]; then
   need e2fsprogs chattr
   need procps ps
   need strace strace
+  need certspotter certspotter
+  need golang-go go
+  [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb ] || missing="$missing golang-golang-x-mod-dev"
+  need chromium chromium
+  need nginx-light nginx
+  need poppler-utils pdftotext
+  need rclone rclone
 fi
 [ -n "$missing" ] || exit 0
 

@@ -1,8 +1,10 @@
 import { type Database, noteStepError, type Step } from "#db";
 import type { DeriveDependencies } from "#derive";
-import type { JobHandler, JobName } from "#queue";
-import type { SealDependencies, TimestampSource } from "#seal";
+import type { ExportWorkDependencies } from "#export";
+import type { JobHandler, JobHandlers } from "#queue";
+import type { PublishDependencies, SealDependencies } from "#seal";
 import { bindWorker } from "./bind.ts";
+import { exportWorker } from "./export.ts";
 import { hashWorker } from "./hash.ts";
 import { timestampWorker } from "./timestamp.ts";
 import { transcodeWorker } from "./transcode.ts";
@@ -10,22 +12,24 @@ import { transcodeWorker } from "./transcode.ts";
 export interface WorkerDependencies {
   readonly db: Database;
   readonly seal: SealDependencies;
-  readonly timestamps: TimestampSource;
+  readonly publish: PublishDependencies;
   readonly derive: DeriveDependencies;
+  readonly export: ExportWorkDependencies;
 }
 
 /** One handler a kind of job. */
-export function jobHandlers(deps: WorkerDependencies): Record<JobName, JobHandler> {
+export function jobHandlers(deps: WorkerDependencies): JobHandlers {
   return {
     hash: noting(deps.db, "hash", hashWorker(deps)),
     timestamp: noting(deps.db, "timestamp", timestampWorker(deps)),
     transcode: noting(deps.db, "transcode", transcodeWorker(deps)),
     bind: noting(deps.db, "bind", bindWorker(deps)),
+    export: exportWorker(deps),
   };
 }
 
 /** Keeps the reason of a failed try with the step, for `doctor`; the failure itself goes on to the queue. */
-function noting(db: Database, step: Step, handler: JobHandler): JobHandler {
+function noting<S extends Step>(db: Database, step: S, handler: JobHandler<S>): JobHandler<S> {
   return async (payload, context) => {
     try {
       await handler(payload, context);

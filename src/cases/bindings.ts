@@ -1,8 +1,7 @@
-import { sql } from "kysely";
 import { appendEvent } from "#custody";
 import { type Database, finishStep, inTransaction, isUniqueViolation, stepIsPending, type Tx } from "#db";
 import { type Actor, actorName, type PersonActor, type SystemActor } from "#identity";
-import { clipRecord } from "#ingest";
+import { clipRecord, holdClip } from "#ingest";
 import { DocksealError, newId } from "#kernel";
 import { caseNumbered, caseOf } from "./cases.ts";
 
@@ -77,49 +76,70 @@ export async function bindClip(db: Database, clipId: string): Promise<void> {
 }
 
 /** What a person says when binding; what is left out is taken from the clip. */
-export type WantedBinding = { readonly clipId: string; readonly evidencePurpose: string } & {
+export type WantedBinding = {
+  readonly clipId: string;
+  readonly evidencePurpose: string;
+  /** Refuses a clip that is bound to any case: it is no longer what somebody saw in the tray. */
+  readonly onlyUnbound?: boolean | undefined;
+} & {
   readonly [K in "capturedAt" | "capturePlace" | "collectorNumber" | "stage"]?: string | undefined;
 };
 
-/** @throws DocksealError `not-found` for a clip or case of another organization, `conflict` when the two are bound already. */
+/**
+ * @throws DocksealError `not-found` for a clip or case of another organization; `conflict` with `bindingId` and `caseId`
+ * when the two are bound already, or the clip to another case where it should be bound to none.
+ */
 export function bind(db: Database, caseId: string, wanted: WantedBinding, actor: PersonActor): Promise<Binding> {
-  return inTransaction(db, async (tx) => {
-    const file = await caseOf(tx, caseId, actor.organizationId);
-    const clip = await clipRecord(tx, wanted.clipId);
-    if (clip.organizationId !== actor.organizationId) throw new DocksealError("not-found", { detail: "No such clip" });
-    // One binding of a clip to a case: the lock makes two people who bind at once see each other.
-    await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`${clip.id} ${file.id}`}, 0))`.execute(tx);
-    const existing = await tx
-      .selectFrom("currentBinding")
-      .select("id")
-      .where("clipId", "=", clip.id)
-      .where("caseId", "=", file.id)
-      .where("withdrawn", "=", false)
-      .executeTakeFirst();
-    if (existing !== undefined)
-      throw new DocksealError("conflict", { detail: `The clip is bound to this case by binding ${existing.id}` });
-    const known = knownAnnotations(clip);
-    const binding = {
-      id: newId(),
-      revision: 1,
-      clipId: clip.id,
-      caseId: file.id,
-      withdrawn: false,
-      capturedAt: wanted.capturedAt ?? known.capturedAt,
-      capturePlace: wanted.capturePlace ?? known.capturePlace,
-      collectorNumber: wanted.collectorNumber ?? known.collectorNumber,
-      evidencePurpose: wanted.evidencePurpose,
-      stage: wanted.stage ?? known.stage,
-      reason: null,
-    };
-    if (binding.capturePlace === "") {
-      const errors = [{ field: "capturePlace", problem: "is needed: the upload named no place" }];
-      throw new DocksealError("malformed-field", {
-        detail: "capturePlace is needed: the upload named no place",
-        extra: { errors },
-      });
-    }
-    return addRevision(tx, { binding, actor, type: "clip.bound" });
+  return inTransaction(db, (tx) => bindIn(tx, caseId, wanted, actor));
+}
+
+/** As {@link bind}, in the caller's transaction. */
+export async function bindIn(tx: Tx, caseId: string, wanted: WantedBinding, actor: PersonActor): Promise<Binding> {
+  const file = await caseOf(tx, caseId, actor.organizationId);
+  const clip = await clipRecord(tx, wanted.clipId);
+  if (clip.organizationId !== actor.organizationId) throw new DocksealError("not-found", { detail: "No such clip" });
+  // One binding of a clip to a case: whoever holds the clip sees what the one before has bound.
+  await holdClip(tx, clip.id);
+  await refuseBound(tx, clip.id, file.id);
+  if (wanted.onlyUnbound === true) await refuseBound(tx, clip.id);
+  const known = knownAnnotations(clip);
+  const binding = {
+    id: newId(),
+    revision: 1,
+    clipId: clip.id,
+    caseId: file.id,
+    withdrawn: false,
+    capturedAt: wanted.capturedAt ?? known.capturedAt,
+    capturePlace: wanted.capturePlace ?? known.capturePlace,
+    collectorNumber: wanted.collectorNumber ?? known.collectorNumber,
+    evidencePurpose: wanted.evidencePurpose,
+    stage: wanted.stage ?? known.stage,
+    reason: null,
+  };
+  if (binding.capturePlace === "") {
+    const errors = [{ field: "capturePlace", problem: "is needed: the upload named no place" }];
+    throw new DocksealError("malformed-field", {
+      detail: "capturePlace is needed: the upload named no place",
+      extra: { errors },
+    });
+  }
+  return addRevision(tx, { binding, actor, type: "clip.bound" });
+}
+
+/** @throws DocksealError `conflict` when a binding other than `except` binds the clip to the case, or to any case. */
+async function refuseBound(tx: Tx, clipId: string, caseId?: string, except?: string): Promise<void> {
+  let query = tx
+    .selectFrom("currentBinding")
+    .select(["id", "caseId"])
+    .where("clipId", "=", clipId)
+    .where("withdrawn", "=", false);
+  if (caseId !== undefined) query = query.where("caseId", "=", caseId);
+  if (except !== undefined) query = query.where("id", "!=", except);
+  const existing = await query.executeTakeFirst();
+  if (existing === undefined) return;
+  throw new DocksealError("conflict", {
+    detail: `The clip is bound to ${caseId === undefined ? "a" : "this"} case by binding ${existing.id}`,
+    extra: { bindingId: existing.id, caseId: existing.caseId },
   });
 }
 
@@ -130,7 +150,8 @@ export interface Correction {
   readonly capturePlace?: string | undefined;
   readonly collectorNumber?: string | undefined;
   readonly evidencePurpose?: string | undefined;
-  readonly stage?: string | undefined;
+  /** null: none. */
+  readonly stage?: string | null | undefined;
   /** true takes the binding back; a later correction with false brings it again. */
   readonly withdrawn?: boolean | undefined;
   /** Why: kept with the revision. */
@@ -140,7 +161,7 @@ export interface Correction {
 /**
  * Corrects a binding by adding a revision; what stood there before stays readable.
  * @param ifRevision the revision that the person saw.
- * @throws DocksealError `precondition-failed` when somebody else corrected it meanwhile.
+ * @throws DocksealError `precondition-failed` when somebody else corrected it meanwhile, `conflict` as {@link bind}.
  */
 export async function correctBinding(
   db: Database,
@@ -158,6 +179,8 @@ export async function correctBinding(
       const { createdAt: _createdAt, madeBy: _madeBy, ...rest } = current;
       const changes = Object.fromEntries(Object.entries(correction).filter(([, value]) => value !== undefined));
       const binding = { ...rest, ...changes, revision: current.revision + 1 };
+      await holdClip(tx, binding.clipId);
+      if (!binding.withdrawn) await refuseBound(tx, binding.clipId, binding.caseId, binding.id);
       return addRevision(tx, { binding, actor, type: binding.withdrawn ? "clip.unbound" : "clip.rebound" });
     });
   } catch (error) {

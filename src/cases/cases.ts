@@ -1,7 +1,8 @@
+import { sql } from "kysely";
 import { appendEvent } from "#custody";
 import type { Database, Tx } from "#db";
-import { inTransaction, isUniqueViolation } from "#db";
-import type { Actor } from "#identity";
+import { idCursor, inTransaction, isUniqueViolation, pageOf } from "#db";
+import { type Actor, actorName } from "#identity";
 import { DocksealError, newId } from "#kernel";
 
 export interface CaseFile {
@@ -83,21 +84,77 @@ export async function caseOf(db: Database | Tx, id: string, organizationId: stri
   return row;
 }
 
-/** Cases of an organization, newest first, those whose number contains `search` when it is given. */
-export function listCases(
+/**
+ * Cases of an organization, newest first, those whose number or title contains `search` when it is given, with how many
+ * clips are bound to each.
+ * @throws DocksealError `malformed-field` for a cursor of another list.
+ */
+export async function listCases(
   db: Database,
   organizationId: string,
-  options: { search?: string; limit: number },
-): Promise<CaseFile[]> {
+  options: { search?: string | undefined; cursor?: string | undefined; limit: number },
+): Promise<{ items: (CaseFile & { clipCount: number })[]; next?: string }> {
   let query = db
     .selectFrom("caseFile")
     .selectAll()
+    .select(
+      sql<number>`(SELECT count(*) FROM current_binding WHERE case_id = case_file.id AND NOT withdrawn)`.as(
+        "clipCount",
+      ),
+    )
     .where("organizationId", "=", organizationId)
+    // Ids begin with the time that they were made.
+    .orderBy("id", "desc")
+    .limit(options.limit + 1);
+  if (options.search !== undefined) {
+    const pattern = `%${options.search.replace(/[\\%_]/g, "\\$&")}%`;
+    query = query.where((eb) => eb.or([eb("number", "like", pattern), eb("title", "like", pattern)]));
+  }
+  if (options.cursor !== undefined) query = query.where("id", "<", idCursor(options.cursor));
+  return pageOf(await query.execute(), options.limit, ({ id }) => id);
+}
+
+/** Cases of an organization that a person opened, newest first. */
+export function casesOpenedBy(
+  db: Database,
+  person: { readonly id: string; readonly organizationId: string },
+  limit: number,
+): Promise<CaseFile[]> {
+  return db
+    .selectFrom("caseFile")
+    .selectAll()
+    .where("organizationId", "=", person.organizationId)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom("custodyEvent")
+          .select("custodyEvent.id")
+          .whereRef("custodyEvent.caseId", "=", "caseFile.id")
+          .where("type", "=", "case.opened")
+          .where("actor", "=", actorName({ type: "person", id: person.id })),
+      ),
+    )
     .orderBy("createdAt", "desc")
     .orderBy("id", "desc")
-    .limit(options.limit);
-  if (options.search !== undefined) {
-    query = query.where("number", "like", `%${options.search.replace(/[\\%_]/g, "\\$&")}%`);
+    .limit(limit)
+    .execute();
+}
+
+/**
+ * The case of that number: of the organization named, or of the only one that has such a case.
+ * @throws DocksealError `not-found`; `usage` when several have one.
+ */
+export async function caseByNumber(db: Database, number: string, organization: string | undefined): Promise<CaseFile> {
+  let query = db
+    .selectFrom("caseFile")
+    .innerJoin("organization", "organization.id", "caseFile.organizationId")
+    .select(["caseFile.id", "organization.id as organizationId", "organization.name"])
+    .where("number", "=", number);
+  if (organization !== undefined) query = query.where("organization.name", "=", organization);
+  const [found, another] = await query.orderBy("organization.name").execute();
+  if (found === undefined) throw new DocksealError("not-found", { detail: `there is no case ${number}` });
+  if (another !== undefined) {
+    const names = [found.name, another.name].join(", ");
+    throw new DocksealError("usage", { detail: `several organizations have a case ${number} (${names}): say which` });
   }
-  return query.execute();
+  return caseOf(db, found.id, found.organizationId);
 }

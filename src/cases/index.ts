@@ -7,4 +7,6 @@ export {
   correctBinding,
   type WantedBinding,
 } from "./bindings.ts";
-export { type CaseFile, caseOf, listCases, openCase } from "./cases.ts";
+export { type CaseFile, caseByNumber, caseOf, casesOpenedBy, listCases, openCase } from "./cases.ts";
+export { addDocument } from "./documents.ts";
+export { bindingSuggestions, type Suggestions } from "./suggestions.ts";

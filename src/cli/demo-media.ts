@@ -1,117 +1,159 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { outputPath, runSandboxed } from "#derive";
-import type { ClipMetadata } from "#ingest";
 import { DocksealError } from "#kernel";
+import type { ClipMetadata } from "#metadata";
+import type { StationNumber } from "./demo-cast.ts";
+import { type DemoRecording, demoRecordings, type Format } from "./demo-recordings.ts";
+import { shotGraph } from "./demo-scenes.ts";
+import { demoTimes, shanghaiClock } from "./demo-times.ts";
 
 export interface DemoFile {
   /** Absolute path. */
   readonly file: string;
   readonly metadata: ClipMetadata;
+  /** Number of the docking station that it comes from. */
+  readonly station: StationNumber;
+  /** The recorder lost power while it wrote this one: the index at the end is missing. */
+  readonly cutOff: boolean;
 }
 
-const font = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf";
-const encoderX264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"];
-/** A voice-like sound: a hum of 140 Hz with an overtone, in syllables. */
-const voice =
-  "aevalsrc=exprs=(0.35*sin(880*t)+0.15*sin(2640*t))*(0.55+0.45*sin(22*t))*gt(sin(2.1*t)\\,-0.6):sample_rate=16000";
+const h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "27", "-g", "30", "-pix_fmt", "yuv420p"];
+/** Encodings of what a camera sees and a microphone hears. */
+const encodings: Readonly<Partial<Record<Format, readonly string[]>>> = {
+  h264: [...h264, "-c:a", "aac", "-b:a", "48k"],
+  "old-sound": [...h264, "-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"],
+  hevc: ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", "-c:a", "aac"],
+  avi: ["-c:v", "mpeg4", "-q:v", "5", "-c:a", "mp2", "-ar", "32000"],
+  jpeg: ["-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-f", "image2"],
+  wav: ["-c:a", "pcm_s16le"],
+  m4a: ["-c:a", "aac", "-b:a", "48k"],
+};
 
-interface Recording {
-  readonly name: string;
-  readonly capturedAt: string;
-  readonly kind: NonNullable<ClipMetadata["kind"]>;
-  readonly seconds?: number;
-  /** Encoding of what the camera saw and the microphone heard; absent for what ffmpeg does not make. */
-  readonly encoding?: readonly string[];
-  /** Text in the picture, plain ASCII. */
-  readonly overlay?: string;
-  readonly metadata: Partial<ClipMetadata>;
+/** A voice-like sound: a hum with an overtone, in syllables; each speaks at another pitch. */
+function voice(variant: number): string {
+  const pitch = 740 + variant * 70;
+  return `aevalsrc=exprs=(0.35*sin(${pitch}*t)+0.15*sin(${pitch * 3}*t))*(0.55+0.45*sin(22*t))*gt(sin(2.1*t)\\,-0.6):sample_rate=16000`;
 }
 
-const market = { text: "罗山县朱堂乡农贸市场东门", lat: 32.1296, lon: 114.3127 };
-const plant = { text: "长治市潞州区某建材厂排污口", lat: 36.1953, lon: 113.1163 };
-const marketCase = (stage: string, evidencePurpose: string) =>
-  ({ caseNumber: "朱综执立〔2026〕017号", stage, evidencePurpose, place: market }) as const;
+/** Beside the recordings: the moment from which they are seen. Made again later, they are the same. */
+const momentName = "demo.json";
 
-/** One morning of two recorders, as stations really get it: new and old formats, a photo, a text, a file cut off. */
-const recordings: readonly Recording[] = [
-  {
-    name: "DCAM_01_000123_20261121_093000.mp4",
-    capturedAt: "2026-11-21 09:30:00",
-    kind: "video",
-    seconds: 8,
-    encoding: [...encoderX264, "-c:a", "aac"],
-    overlay: "REC 000123 CAM01",
-    metadata: marketCase("现场检查", "证明当事人占道经营的现场情况"),
-  },
-  {
-    name: "DCAM_01_000123_20261121_093510.jpg",
-    capturedAt: "2026-11-21 09:35:10",
-    kind: "photo",
-    encoding: ["-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-f", "image2"],
-    overlay: "PHOTO 000123 CAM01",
-    metadata: marketCase("证据保全", "证明被查封扣押物品的数量和外观"),
-  },
-  {
-    name: "DCAM_01_000123_20261121_094000.wav",
-    capturedAt: "2026-11-21 09:40:00",
-    kind: "audio",
-    seconds: 6,
-    encoding: ["-c:a", "pcm_s16le"],
-    metadata: marketCase("调查取证", "证明当事人陈述的内容和询问程序合法"),
-  },
-  {
-    name: "XWBL_000123_20261121_095500.txt",
-    capturedAt: "2026-11-21 09:55:00",
-    kind: "text",
-    metadata: marketCase("调查取证", "证明当事人承认占道经营的事实"),
-  },
-  {
-    name: "DCAM_02_000456_20261121_101500.mov",
-    capturedAt: "2026-11-21 10:15:00",
-    kind: "video",
-    seconds: 6,
-    encoding: [...encoderX264, "-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"],
-    overlay: "REC 000456 CAM02",
-    metadata: { place: plant, important: true },
-  },
-  {
-    name: "DCAM_02_000456_20261121_102500.mp4",
-    capturedAt: "2026-11-21 10:25:00",
-    kind: "video",
-    seconds: 5,
-    encoding: ["-c:v", "libx265", "-preset", "veryfast", "-x265-params", "log-level=error", "-c:a", "aac"],
-    overlay: "REC 000456 CAM02 HEVC",
-    metadata: { place: plant },
-  },
-  {
-    name: "MOVI0007.avi",
-    capturedAt: "2026-11-21 10:40:00",
-    kind: "video",
-    seconds: 5,
-    encoding: ["-c:v", "mpeg4", "-q:v", "5", "-c:a", "mp2", "-ar", "32000"],
-    overlay: "REC 000456 MOVI0007",
-    metadata: { place: plant, sequence: 7 },
-  },
-  {
-    name: "DCAM_02_000456_20261121_104800.mp4",
-    capturedAt: "2026-11-21 10:48:00",
-    kind: "video",
-    seconds: 4,
-    encoding: [...encoderX264, "-c:a", "aac"],
-    overlay: "REC 000456 CAM02",
-    metadata: { place: plant, interruptionReason: "电池耗尽" },
-  },
-];
-/** The recorder lost power while it wrote this one: the index at the end was never written. */
-const cutOff = "DCAM_02_000456_20261121_104800.mp4";
+/**
+ * Makes some short recordings in a directory, as of two days before now, with what a docking station would say about
+ * each; those that were made there before stay. Where ffmpeg has no H.265 encoder, that recording is left out.
+ * @param options `all`: or only as many as show the whole way once.
+ * @returns them, and the moment from which their times are seen.
+ * @throws DocksealError `media-tool-failed` with ffmpeg's complaint; an error of the file system.
+ */
+export async function makeDemoMedia(
+  dir: string,
+  options: { nowMs: number; all: boolean; sandbox?: "require" | "limits"; signal?: AbortSignal },
+): Promise<{ files: DemoFile[]; nowMs: number }> {
+  await mkdir(dir, { recursive: true });
+  const { all, sandbox = "limits", signal = new AbortController().signal } = options;
+  const nowMs = await momentOf(join(dir, momentName), options.nowMs);
+  const waiting = demoRecordings(demoTimes(nowMs), all).map((recording, index) => ({ recording, index }));
+  const made: { index: number; file: DemoFile }[] = [];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const file = await makeOne(next.recording, dir, sandbox, signal);
+      if (file !== undefined) made.push({ index: next.index, file });
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  return { files: made.sort((a, b) => a.index - b.index).map(({ file }) => file), nowMs };
+}
 
-const inquiry = `询 问 笔 录
+async function momentOf(path: string, nowMs: number): Promise<number> {
+  try {
+    return (JSON.parse(await readFile(path, "utf8")) as { nowMs: number }).nowMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    await writeFile(path, JSON.stringify({ nowMs }));
+    return nowMs;
+  }
+}
 
-时间：2026年11月21日09时40分至09时55分
-地点：罗山县朱堂乡农贸市场东门
-询问人：000123（执法证号）  记录人：000456
+/** @returns undefined when ffmpeg was built without the encoder. */
+async function makeOne(
+  recording: DemoRecording,
+  dir: string,
+  sandbox: "require" | "limits",
+  signal: AbortSignal,
+): Promise<DemoFile | undefined> {
+  const { name, format, unreadableBytes } = recording;
+  const file = join(dir, name);
+  if (!existsSync(file)) {
+    const partial = join(dir, `.making-${name}`);
+    if (format === "text") await writeFile(partial, inquiry(recording));
+    else if (format === "track") await writeFile(partial, track(recording));
+    else if (!(await record(recording, dir, sandbox, signal))) return undefined;
+    const { size } = await stat(partial);
+    if (recording.cutOff) await truncate(partial, Math.floor(size / 2));
+    if (unreadableBytes > 0) await blank(partial, holeIn(size, unreadableBytes));
+    // Under its own name only when it is whole: someone may be watching the directory.
+    await rename(partial, file);
+  }
+  const { size } = await stat(file);
+  const holes = unreadableBytes > 0 ? { unreadableRanges: [holeIn(size, unreadableBytes)] } : {};
+  const metadata = { ...recording.metadata, ...holes, sizeBytes: size };
+  return { file, metadata, station: recording.station, cutOff: recording.cutOff };
+}
+
+const holeIn = (size: number, length: number) => ({ offset: Math.floor(size / 2), length });
+
+/** What a station sends in place of bytes that the card does not give: zeros. */
+async function blank(path: string, { offset, length }: { offset: number; length: number }): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.write(Buffer.alloc(length), 0, length, offset);
+  } finally {
+    await file.close();
+  }
+}
+
+/** @returns false when ffmpeg was built without the encoder. */
+async function record(
+  recording: DemoRecording,
+  dir: string,
+  sandbox: "require" | "limits",
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { name, format, seconds = 1, variant, metadata } = recording;
+  const hasPicture = metadata.kind !== "audio";
+  const shot = {
+    ...recording,
+    place: metadata.place?.text ?? "",
+    caption: `${format === "jpeg" ? "PHOTO" : "REC"} ${recording.caption}`,
+  };
+  const run = await runSandboxed({
+    tool: "ffmpeg",
+    args: [
+      ...["-hide_banner", "-nostdin", "-v", "error", "-y"],
+      ...(hasPicture ? ["-f", "lavfi", "-i", shotGraph(shot)] : []),
+      ...(format === "jpeg" ? [] : ["-f", "lavfi", "-i", voice(variant)]),
+      ...["-t", String(seconds), "-threads", "1", ...(encodings[format] ?? []), outputPath(`.making-${name}`)],
+    ],
+    readOnly: [],
+    writableDir: dir,
+    limits: { cpuSeconds: 240, memoryBytes: 4 * 1024 ** 3, fileBytes: 256 * 1024 ** 2, wallSeconds: 120 },
+    sandbox,
+    signal,
+  });
+  if (run.exitCode === 0) return true;
+  if (run.stderrTail.includes("Unknown encoder 'libx265'")) return false;
+  throw new DocksealError("media-tool-failed", { detail: run.stderrTail.trimEnd().split("\n").at(-1) ?? "" });
+}
+
+function inquiry({ metadata, shownSeconds }: DemoRecording): string {
+  const at = shanghaiClock((shownSeconds - 8 * 3600) * 1000).slice(0, 16);
+  return `询 问 笔 录
+
+时间：${at} 起
+地点：${metadata.place?.text}
+询问人：${metadata.collectorNumber}（执法证号）  记录人：000456
 被询问人：（当事人，身份已核对）
 
 问：我们是朱堂乡综合行政执法队执法人员，这是我们的执法证件，请你确认。
@@ -123,77 +165,22 @@ const inquiry = `询 问 笔 录
 
 （以下空白）
 `;
-
-/**
- * Makes some short recordings in a directory, with what a docking station would say about each. Those of recorder
- * …0123 belong to one case, the others name none. Where ffmpeg has no H.265 encoder, that recording is left out.
- * @throws DocksealError `media-tool-failed` with ffmpeg's complaint; an error of the file system.
- */
-export async function makeDemoMedia(
-  dir: string,
-  options: { sandbox?: "require" | "limits"; signal?: AbortSignal } = {},
-): Promise<DemoFile[]> {
-  await mkdir(dir, { recursive: true });
-  const { sandbox = "limits", signal = new AbortController().signal } = options;
-  const made: DemoFile[] = [];
-  for (const recording of recordings) {
-    const file = join(dir, recording.name);
-    if (recording.encoding === undefined) await writeFile(file, inquiry);
-    else if (!(await record(recording, dir, sandbox, signal))) continue;
-    if (recording.name === cutOff) await truncate(file, Math.floor((await stat(file)).size / 2));
-    made.push({ file, metadata: await metadataOf(recording, file) });
-  }
-  return made;
 }
 
-async function metadataOf(recording: Recording, file: string): Promise<ClipMetadata> {
-  const isFirst = recording.name.includes("000123");
-  return {
-    recorderSerial: isFirst ? "44030620260000000123" : "44030620260000000456",
-    collectorNumber: isFirst ? "000123" : "000456",
-    fileName: recording.name,
-    sizeBytes: (await stat(file)).size,
-    capturedAt: recording.capturedAt,
-    capturedAtSource: "recorder",
-    capturedAtZone: "Asia/Shanghai",
-    kind: recording.kind,
-    ...(recording.seconds !== undefined && { durationSeconds: recording.seconds }),
-    ...recording.metadata,
-  };
-}
-
-/** @returns false when ffmpeg was built without the encoder. */
-async function record(
-  recording: Recording,
-  dir: string,
-  sandbox: "require" | "limits",
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { overlay, encoding = [], seconds = 1, capturedAt } = recording;
-  const started = Date.parse(`${capturedAt.replace(" ", "T")}+08:00`) / 1000;
-  // Without the font the pictures carry the counter of testsrc2 alone. A colon separates options, hence the backslashes.
-  const clock = `drawtext=fontfile=${font}:fontcolor=white:box=1:boxcolor=black@0.6:fontsize=20:x=12:y=h-36:text='${overlay} %{pts\\:gmtime\\:${started + 8 * 3600}}'`;
-  const picture = `testsrc2=size=640x360:rate=25,${existsSync(font) ? clock : "null"}`;
-  const partial = `.making-${recording.name}`;
-  const run = await runSandboxed({
-    tool: "ffmpeg",
-    args: [
-      ...["-hide_banner", "-nostdin", "-v", "error", "-y"],
-      ...(overlay === undefined ? [] : ["-f", "lavfi", "-i", picture]),
-      ...(recording.kind === "photo" ? [] : ["-f", "lavfi", "-i", voice]),
-      ...["-t", String(seconds), "-threads", "2", ...encoding, outputPath(partial)],
-    ],
-    readOnly: [],
-    writableDir: dir,
-    limits: { cpuSeconds: 240, memoryBytes: 4 * 1024 ** 3, fileBytes: 256 * 1024 ** 2, wallSeconds: 120 },
-    sandbox,
-    signal,
+/** Where the recorder was, a point every ten seconds (GPX 1.1). */
+function track({ metadata, shownSeconds }: DemoRecording): string {
+  const { lat = 0, lon = 0 } = metadata.place ?? {};
+  const points = Array.from({ length: 24 }, (_, n) => {
+    const time = new Date((shownSeconds - 8 * 3600 - (24 - n) * 10) * 1000).toISOString();
+    return `   <trkpt lat="${(lat + n * 0.00004).toFixed(6)}" lon="${(lon - n * 0.00006).toFixed(6)}"><time>${time}</time></trkpt>`;
   });
-  if (run.exitCode !== 0) {
-    if (run.stderrTail.includes("Unknown encoder 'libx265'")) return false;
-    throw new DocksealError("media-tool-failed", { detail: run.stderrTail.trimEnd().split("\n").at(-1) ?? "" });
-  }
-  // Under its own name only when it is whole: someone may be watching the directory.
-  await rename(join(dir, partial), join(dir, recording.name));
-  return true;
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<gpx version="1.1" creator="DCAM" xmlns="http://www.topografix.com/GPX/1/1">',
+    " <trk><trkseg>",
+    ...points,
+    " </trkseg></trk>",
+    "</gpx>",
+    "",
+  ].join("\n");
 }

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { DocksealError, isProblem } from "#kernel";
+import type { StationOptions } from "./station-command.ts";
 
 const usage = `dockseal: body-camera footage from the docking station to the courtroom, with proof
 
@@ -10,15 +11,27 @@ const usage = `dockseal: body-camera footage from the docking station to the cou
   dockseal demo [--data DIR] [--port N] [--once] [--media DIR]
                                                    up, with sample recordings (or those of a folder) and a table of what became of them
   dockseal serve                                   the API (configured by DOCKSEAL_* variables, see .env.example)
-  dockseal work [--queues hash,timestamp,transcode,bind]
+  dockseal work [--queues hash,timestamp,transcode,bind,export]
                                                    the workers
   dockseal migrate                                 bring the database up to date, make keys on first use
   dockseal doctor [--data DIR] [--json]            what is wrong with an installation
+  dockseal fsck [--data DIR] [--deep] [--json]     what differs from what the log, its events and the store give
+  dockseal log-key list | rotate | retire ID [--data DIR] [--json]
+                                                   the keys that sign the custody log
   dockseal admin --organization NAME --name NAME   the first administrator of an organization
+  dockseal export --case NUMBER [--organization NAME] | --clip ID --out DIR [--data DIR] [--json]
+                                                   a case or clip as a bag that strangers can check
   dockseal station push DIR --server URL --token-file F [--state DIR] [--recorder SERIAL] [--collector NUMBER] [--trust FILE] [--wait SECONDS] [--json]
                                                    send a card's files, wait for receipts, verify them
-  dockseal verify RECEIPT… [--file ORIGINAL] [--trust FILE] [--json]
-                                                   check receipts, offline
+  dockseal station watch DIR --server URL --token-file F … [--quiet SECONDS] [--wipe-after 7d [--wipe-incomplete]]
+                                                   the same for ever, with whatever comes to rest in DIR; wipes only if told to, and only
+                                                   on a receipt verified with --trust. Both take [--parallel N] [--limit MIB_PER_SECOND]
+                                                   [--zone ZONE] [--recorder-clock TIME]
+  dockseal verify PATH… [--file ORIGINAL] [--trust FILE] [--json]
+                                                   check receipts, seal bundles and exported bags, offline
+  dockseal witness --data DIR --policy FILE [--host H] [--port N] [--name NAME] | --check [--json] | --acknowledge ID --reason TEXT
+                                                   cosign checkpoints of the logs in the policy, for a supervising bureau;
+                                                   --check tells what was seen last, exit code 1 while an alarm stands
 
 Exit code 0: done. 1: checked and wrong. 2: usage or environment.
 `;
@@ -34,6 +47,19 @@ interface Command {
 const string = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 const defaultData = ".dockseal";
+const stationOptions = {
+  server: string,
+  "token-file": string,
+  state: string,
+  recorder: string,
+  collector: string,
+  trust: string,
+  parallel: string,
+  limit: string,
+  zone: string,
+  "recorder-clock": string,
+  json: flag,
+} as const;
 
 /** Each command loads its own modules: `verify` must not even load what could open a socket. */
 const commands: Readonly<Record<string, Command>> = {
@@ -66,8 +92,28 @@ const commands: Readonly<Record<string, Command>> = {
   doctor: {
     options: { data: string, json: flag },
     arguments: [0, 0],
+    run: async (values) => (await import("./doctor.ts")).doctor(installationOf(values)),
+  },
+  fsck: {
+    options: { data: string, deep: flag, json: flag },
+    arguments: [0, 0],
     run: async (values) =>
-      (await import("./doctor.ts")).doctor({ dataDir: textOf(values, "data"), json: values["json"] === true }),
+      (await import("./fsck.ts")).fsck({ ...installationOf(values), deep: values["deep"] === true }),
+  },
+  "log-key list": {
+    options: { data: string, json: flag },
+    arguments: [0, 0],
+    run: async (values) => (await import("./log-key.ts")).logKeyList(installationOf(values)),
+  },
+  "log-key rotate": {
+    options: { data: string, json: flag },
+    arguments: [0, 0],
+    run: async (values) => (await import("./log-key.ts")).logKeyRotate(installationOf(values)),
+  },
+  "log-key retire": {
+    options: { data: string, json: flag },
+    arguments: [1, 1],
+    run: async (values, [keyId = ""]) => (await import("./log-key.ts")).logKeyRetire(keyId, installationOf(values)),
   },
   admin: {
     options: { organization: string, name: string },
@@ -78,29 +124,37 @@ const commands: Readonly<Record<string, Command>> = {
         name: required(values, "name"),
       }),
   },
+  export: {
+    options: { case: string, organization: string, clip: string, out: string, data: string, json: flag },
+    arguments: [0, 0],
+    run: async (values) =>
+      (await import("./export.ts")).exportBag({
+        caseNumber: textOf(values, "case"),
+        organization: textOf(values, "organization"),
+        clipId: textOf(values, "clip"),
+        outDir: required(values, "out"),
+        dataDir: textOf(values, "data"),
+        json: values["json"] === true,
+      }),
+  },
   "station push": {
-    options: {
-      server: string,
-      "token-file": string,
-      state: string,
-      recorder: string,
-      collector: string,
-      trust: string,
-      wait: string,
-      json: flag,
-    },
+    options: { ...stationOptions, wait: string },
     arguments: [1, 1],
     run: async (values, [directory = ""]) =>
       (await import("./station-command.ts")).stationPush({
-        directory,
-        server: required(values, "server"),
-        tokenFile: required(values, "token-file"),
-        stateDir: resolve(textOf(values, "state") ?? "dockseal-station"),
-        recorderSerial: textOf(values, "recorder"),
-        collectorNumber: textOf(values, "collector"),
-        trustFile: textOf(values, "trust"),
+        ...stationOf(values, directory),
         waitSeconds: numberOf(values, "wait") ?? 600,
-        json: values["json"] === true,
+      }),
+  },
+  "station watch": {
+    options: { ...stationOptions, quiet: string, "wipe-after": string, "wipe-incomplete": flag },
+    arguments: [1, 1],
+    run: async (values, [directory = ""]) =>
+      (await import("./station-command.ts")).stationWatch({
+        ...stationOf(values, directory),
+        quietSeconds: numberOf(values, "quiet") ?? 10,
+        wipeAfter: textOf(values, "wipe-after"),
+        wipeIncomplete: values["wipe-incomplete"] === true,
       }),
   },
   verify: {
@@ -114,7 +168,57 @@ const commands: Readonly<Record<string, Command>> = {
         json: values["json"] === true,
       }),
   },
+  witness: {
+    options: {
+      data: string,
+      policy: string,
+      host: string,
+      port: string,
+      name: string,
+      check: flag,
+      json: flag,
+      acknowledge: string,
+      reason: string,
+    },
+    arguments: [0, 0],
+    run: async (values) => {
+      const commands = await import("./witness.ts");
+      const dataDir = resolve(required(values, "data"));
+      if (values["check"] === true) return commands.checkWitness({ dataDir, json: values["json"] === true });
+      const id = numberOf(values, "acknowledge");
+      if (id !== undefined) return commands.acknowledgeAlarm({ dataDir, id, reason: required(values, "reason") });
+      return commands.witness({
+        dataDir,
+        policyFile: required(values, "policy"),
+        host: textOf(values, "host") ?? "127.0.0.1",
+        port: portOf(values) ?? 8090,
+        name: textOf(values, "name"),
+      });
+    },
+  },
 };
+
+/** An installation by its directory, or by the environment. */
+function installationOf(values: Values): { dataDir: string | undefined; json: boolean } {
+  return { dataDir: textOf(values, "data"), json: values["json"] === true };
+}
+
+function stationOf(values: Values, directory: string): StationOptions {
+  return {
+    directory,
+    server: required(values, "server"),
+    tokenFile: required(values, "token-file"),
+    stateDir: resolve(textOf(values, "state") ?? "dockseal-station"),
+    recorderSerial: textOf(values, "recorder"),
+    collectorNumber: textOf(values, "collector"),
+    trustFile: textOf(values, "trust"),
+    parallel: numberOf(values, "parallel"),
+    limitMibPerSecond: numberOf(values, "limit"),
+    zone: textOf(values, "zone"),
+    recorderClock: textOf(values, "recorder-clock"),
+    json: values["json"] === true,
+  };
+}
 
 function wrongUsage(detail: string): DocksealError {
   return new DocksealError("usage", { detail });
@@ -160,7 +264,7 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(`${version}\n`);
     return 0;
   }
-  const name = args[0] === "station" ? args.slice(0, 2).join(" ") : (args[0] ?? "");
+  const name = ["station", "log-key"].includes(args[0] ?? "") ? args.slice(0, 2).join(" ") : (args[0] ?? "");
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw wrongUsage(`there is no command \`${name}\``);
   const { values, positionals } = parseOrExplain(args.slice(name.split(" ").length), command.options);

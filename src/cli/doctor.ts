@@ -1,13 +1,18 @@
+import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
+import { auditFigures, replicaFigures } from "#audit";
 import { type Config, configFromEnvironment, parseConfig } from "#config";
-import { lastCheckpoint, logFigures } from "#custody";
+import { lastCheckpoint, logFigures, openAlarms, witnessFigures } from "#custody";
 import { type Database, missingMigrations } from "#db";
 import { ffmpegVersion, mediaSettings, probeSandbox } from "#derive";
+import { imprintsOf, verifyTimestampToken } from "#evidence";
+import { readPdfFont } from "#export";
 import { clipFigures } from "#ingest";
 import { openQueue } from "#queue";
 import { environmentOf } from "./installation.ts";
 import { newLogger } from "./logger.ts";
-import { openPlatform, type Platform, timestampSourceOf } from "./platform.ts";
+import { openPlatform, type Platform, timestampAuthoritiesOf, witnessesOf } from "./platform.ts";
+import { replicaOf } from "./replica.ts";
 
 type Finding = { readonly name: string; readonly status: "ok" | "warning" | "wrong"; readonly detail: string };
 type Check = (platform: Platform) => Promise<Omit<Finding, "name">>;
@@ -66,12 +71,15 @@ const checks: Readonly<Record<string, Check>> = {
     if (checkpointSize > entries) return wrong(`${figures}: entries that were signed are missing`);
     return ok(figures);
   },
-  timestamps: async ({ config }) => {
-    const source = await timestampSourceOf(config);
-    return source.independent
-      ? ok(source.name)
-      : warning("built-in authority: not independent of whoever runs this machine");
+  alarms: async ({ db }) => {
+    const alarms = await openAlarms(db);
+    return alarms.length === 0
+      ? ok("none is open")
+      : wrong(alarms.map(({ kind, subject, detail }) => `${kind} (${subject}): ${detail}`).join("; "));
   },
+  fixity: async (platform) => fixity(platform),
+  witnesses: async ({ db, config }) => witnessStandings(db, config),
+  timestamps: async ({ config }) => timestampStandings(config),
   clips: async ({ db }) => {
     const { states, quarantined } = await clipFigures(db);
     const figures =
@@ -81,6 +89,10 @@ const checks: Readonly<Record<string, Check>> = {
     return quarantined.length === 0 ? ok(figures) : wrong(`${figures}. In quarantine: ${quarantined.join(", ")}`);
   },
   steps: async ({ db, config }) => overdueSteps(db, config.stepOverdueSeconds),
+  "pdf font": async ({ config }) => {
+    await readPdfFont(config.pdfFont);
+    return ok(config.pdfFont);
+  },
   ffmpeg: async ({ config }) => {
     const settings = mediaSettings({ sandbox: config.sandbox });
     return ok(await ffmpegVersion(settings, AbortSignal.timeout(20_000)));
@@ -109,6 +121,49 @@ async function appendOnly(db: Database): Promise<Omit<Finding, "name">> {
   }
   return ok(`role ${row.role} can neither change nor remove what is append-only`);
 }
+
+/** How far the witnesses came behind the newest checkpoint; what they refuse is an alarm, which has a line of its own. */
+async function witnessStandings(db: Database, config: Config): Promise<Omit<Finding, "name">> {
+  const witnesses = await witnessesOf(config);
+  if (witnesses === undefined) return warning("none: nobody outside this installation sees that the log only grows");
+  const { witnessedSize, standings } = await witnessFigures(db);
+  const size = (await lastCheckpoint(db))?.size ?? 0;
+  const each = witnesses.list.map(({ name, vkey }) => {
+    const standing = standings.find((one) => one.vkey === vkey);
+    return { name, size: standing?.size ?? 0, since: standing?.receivedAt };
+  });
+  const figures = [
+    `witnessed (${witnesses.threshold} of ${witnesses.list.length}) up to size ${witnessedSize} of ${size}`,
+    ...each.map((one) => `${one.name} ${one.size}${one.since === undefined ? "" : `, ${one.since}`}`),
+  ].join("; ");
+  return witnessedSize === size ? ok(figures) : warning(figures);
+}
+
+/** Asks every authority for a token, and says which gave one that passes. */
+async function timestampStandings(config: Config): Promise<Omit<Finding, "name">> {
+  const sources = await timestampAuthoritiesOf(config);
+  const imprints = imprintsOf(randomBytes(32));
+  const answers = await Promise.all(
+    sources.map(async (source) => {
+      const told = (gave: boolean, detail: string) => ({ gave, told: `${source.name}: ${detail}` });
+      try {
+        const { tokenDer, roots } = await source.stamp(imprints, AbortSignal.timeout(20_000));
+        const { genTime, policy, signer, validUntil } = verifyTimestampToken(tokenDer, { imprint: imprints, roots });
+        return told(true, `${genTime.toISOString()} from ${signer}, policy ${policy}, valid until ${day(validUntil)}`);
+      } catch (error) {
+        return told(false, error instanceof Error ? error.message : String(error));
+      }
+    }),
+  );
+  const figures = answers.map(({ told }) => told).join("; ");
+  if (!answers.some(({ gave }) => gave)) return wrong(`${figures}. Clips stay \`hashed\` until one gives timestamps`);
+  if (!answers.every(({ gave }) => gave)) return warning(figures);
+  return sources.every(({ independent }) => independent)
+    ? ok(figures)
+    : warning(`${figures}. The built-in authority is not independent of whoever runs this machine`);
+}
+
+const day = (time: Date): string => time.toISOString().slice(0, 10);
 
 async function queueHealth(config: Config): Promise<Omit<Finding, "name">> {
   const queue = openQueue({ url: config.queueUrl, log: newLogger("doctor", "silent") });
@@ -143,4 +198,23 @@ async function overdueSteps(db: Database, overdueSeconds: number): Promise<Omit<
       )
       .join("; "),
   );
+}
+
+/** When everything was read last, how the audits went, and how complete the replica is. */
+async function fixity({ db, config, logger }: Platform): Promise<Omit<Finding, "name">> {
+  const { oldestCheckAt, last, running, waitingSamples } = await auditFigures(db);
+  const parts = [oldestCheckAt === null ? "nothing sealed yet" : `every clip was read since ${oldestCheckAt}`];
+  parts.push(...running.map(({ kind, read, expected }) => `${kind} running: ${read} of ${expected}`));
+  if (waitingSamples > 0)
+    parts.push(`${waitingSamples} samples wait for a checkpoint that is timestamped or witnessed`);
+  parts.push(...last.map(({ kind, state, finishedAt }) => `last ${kind} ${state} ${finishedAt}`));
+  const replica = replicaOf(config, logger);
+  const copies = replica === undefined ? undefined : await replicaFigures(db, replica.location);
+  parts.push(
+    copies === undefined ? "no replica: damage cannot be repaired" : `replica has ${copies.copied} of ${copies.sealed}`,
+  );
+  const detail = parts.join("; ");
+  const late = oldestCheckAt !== null && Date.now() - Date.parse(oldestCheckAt) > config.auditDays * 86_400_000;
+  if (late || last.some(({ state }) => state === "failed")) return wrong(detail);
+  return copies !== undefined && copies.copied < copies.sealed ? warning(detail) : ok(detail);
 }

@@ -6,13 +6,13 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { sql } from "kysely";
 import type { Logger } from "pino";
-import { logKeyIn } from "#custody";
+import { keysOfLog, logKeyIn, replaceFile } from "#custody";
 import { type EmbeddedPostgres, migrate, openDatabase, startEmbeddedPostgres } from "#db";
 import { DocksealError, pause, systemClock } from "#kernel";
-import { builtInAuthority } from "#seal";
+import { builtInAuthority, exportSignerIn, sealKeyIn } from "#seal";
 import { ensureLoginRole } from "./login-role.ts";
 import { serveFlags } from "./node-flags.ts";
-import { replaceFile } from "./replace-file.ts";
+import { ownScript } from "./own-script.ts";
 
 /** dockseal on one machine, out of one directory: embedded PostgreSQL, file system store, API and worker processes. */
 export interface Installation {
@@ -102,7 +102,11 @@ async function prepare(
     await sql`GRANT dockseal_app TO dockseal_service`.execute(owner);
     const queue = await ensureLoginRole(owner, paths.keys, "dockseal_queue");
     await sql`ALTER DATABASE dockseal_queue OWNER TO dockseal_queue`.execute(owner);
-    return { ...urls(service, queue), ...(await settings(paths, options)) };
+    const logKey = await logKeyIn(paths.keys, logOrigin);
+    // Also those that have retired: they signed what was given away before.
+    const everSigned = (await keysOfLog(owner)).map(({ vkey }) => vkey);
+    const vkeys = everSigned.length === 0 ? [logKey.vkey] : everSigned;
+    return { ...urls(service, queue), ...(await settings(paths, options, vkeys)) };
   } finally {
     await owner.destroy();
   }
@@ -118,22 +122,26 @@ async function prepare(
 
 type Login = { readonly name: string; readonly password: string };
 
+const logOrigin = "dockseal.local/log";
+
 /** Everything but the databases; also writes the trust file. */
 async function settings(
   paths: ReturnType<typeof pathsOf>,
   options: InstallationOptions,
+  vkeys: readonly string[],
 ): Promise<Record<string, string>> {
-  const origin = "dockseal.local/log";
-  const { vkey } = await logKeyIn(paths.keys, origin);
   const { roots } = await builtInAuthority(paths.keys, systemClock);
-  await writeFile(
-    paths.trust,
-    `${JSON.stringify({ type: "dockseal/trust@v1", logs: [vkey], timestampRoots: roots }, null, 2)}\n`,
-  );
+  const { rootPem } = await exportSignerIn(paths.keys, systemClock);
+  const { publicPem } = await sealKeyIn(paths.keys);
+  const trust = {
+    ...{ type: "dockseal/trust@v1", logs: vkeys, timestampRoots: roots },
+    ...{ sealKeys: [publicPem], exportRoots: [rootPem] },
+  };
+  await writeFile(paths.trust, `${JSON.stringify(trust, null, 2)}\n`);
   return {
     DOCKSEAL_STORE_URL: `file://${encodeURI(paths.store)}${options.storeQuery ?? ""}`,
     DOCKSEAL_KEYS_DIR: paths.keys,
-    DOCKSEAL_LOG_ORIGIN: origin,
+    DOCKSEAL_LOG_ORIGIN: logOrigin,
     DOCKSEAL_SCRATCH_DIR: paths.scratch,
     DOCKSEAL_HOST: "127.0.0.1",
     DOCKSEAL_PORT: String(await portFor(options.port)),
@@ -222,7 +230,7 @@ class Supervised {
     const log = await open(join(this.#logs, `${this.#command}.log`), "a");
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));
     const flags = this.#command === "serve" ? serveFlags : [];
-    const child = spawn(process.execPath, [...flags, join(import.meta.dirname, "dockseal.ts"), this.#command], {
+    const child = spawn(process.execPath, [...flags, ownScript, this.#command], {
       env: { ...inherited, ...this.#environment },
       stdio: ["ignore", "pipe", log.fd, "ipc"],
     });

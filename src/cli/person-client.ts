@@ -25,12 +25,34 @@ export class PersonClient {
     return readJson<T>(await fetch(`${this.#server}${path}`, { headers: { cookie: this.#cookie } }));
   }
 
-  async post<T>(path: string, body: unknown): Promise<T> {
+  /** The first bytes of something that is no JSON. */
+  async read(path: string, bytes: number): Promise<void> {
+    const headers = { cookie: this.#cookie, range: `bytes=0-${bytes - 1}` };
+    const answer = await fetch(`${this.#server}${path}`, { headers });
+    if (!answer.ok) await readJson(answer);
+    await answer.arrayBuffer();
+  }
+
+  post<T>(path: string, body?: unknown): Promise<T> {
+    return this.#change("POST", path, body, {});
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#change("PUT", path, body, {});
+  }
+
+  /** Changes what stands at a revision, and nothing later. */
+  patch<T>(path: string, revision: number, body: unknown): Promise<T> {
+    return this.#change("PATCH", path, body, { "if-match": `"${revision}"` });
+  }
+
+  async #change<T>(method: string, path: string, body: unknown, more: Readonly<Record<string, string>>): Promise<T> {
+    const told = body === undefined ? {} : { "content-type": "application/json" };
     return readJson<T>(
       await fetch(`${this.#server}${path}`, {
-        method: "POST",
-        headers: { cookie: this.#cookie, "x-csrf-token": this.#csrfToken, "content-type": "application/json" },
-        body: JSON.stringify(body),
+        method,
+        headers: { cookie: this.#cookie, "x-csrf-token": this.#csrfToken, ...told, ...more },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
       }),
     );
   }

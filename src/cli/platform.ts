@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Config } from "#config";
-import { type LogKey, logKeyIn, requireKeyOfLog } from "#custody";
+import { type LogKey, logKeyIn, parseWitnessFile, requireKeyOfLog, type Witnesses } from "#custody";
 import { type Database, missingMigrations, openDatabase } from "#db";
 import { DocksealError, systemClock } from "#kernel";
-import { authorityAt, builtInAuthority, type TimestampSource } from "#seal";
+import { authorityAt, builtInAuthority, firstThatStamps, type TimestampSource } from "#seal";
 import { type EvidenceStore, MemoryBudget, openStore } from "#store";
 
 /** What every process of an installation opens first. */
@@ -59,9 +59,26 @@ async function closeBoth(db: Database, store: EvidenceStore | undefined): Promis
   await db.destroy();
 }
 
-/** @throws DocksealError `configuration-invalid` when an authority is named without the roots that it must lead to. */
-export async function timestampSourceOf(config: Config): Promise<TimestampSource> {
-  if (config.tsaUrl === undefined) return builtInAuthority(config.keysDir, systemClock);
+/** The configured timestamp authorities as one source, which goes on to the next one where one fails. */
+export async function timestampSourceOf(config: Config, logger: Logger): Promise<TimestampSource> {
+  return firstThatStamps(await timestampAuthoritiesOf(config), {
+    clock: systemClock,
+    onPassedOver: (reason, err) => logger.warn({ err, reason }, "a timestamp authority was passed over"),
+  });
+}
+
+/**
+ * Each configured timestamp authority, at least one, in the order of preference.
+ * @throws DocksealError `configuration-invalid` when one is named without the roots that it must lead to.
+ */
+export async function timestampAuthoritiesOf(config: Config): Promise<TimestampSource[]> {
+  const { tsaImprint: imprint, tsaProfile: profile, tsaPolicy: policy } = config;
+  if (config.tsaUrl === undefined) {
+    if (policy !== undefined) {
+      throw new DocksealError("configuration-invalid", { detail: "DOCKSEAL_TSA_POLICY also needs DOCKSEAL_TSA_URL" });
+    }
+    return [await builtInAuthority(config.keysDir, systemClock, { profile, imprint })];
+  }
   if (config.tsaRootsFile === undefined) {
     throw new DocksealError("configuration-invalid", { detail: "DOCKSEAL_TSA_URL also needs DOCKSEAL_TSA_ROOTS_FILE" });
   }
@@ -70,5 +87,15 @@ export async function timestampSourceOf(config: Config): Promise<TimestampSource
   if (roots.length === 0) {
     throw new DocksealError("configuration-invalid", { detail: `${config.tsaRootsFile} holds no PEM certificate` });
   }
-  return authorityAt(config.tsaUrl, roots);
+  return config.tsaUrl.map((url) => authorityAt(url, { roots, clock: systemClock, policy, imprint }));
+}
+
+/** @returns undefined when the installation has no witnesses. @throws DocksealError `configuration-invalid`. */
+export async function witnessesOf({ witnessFile }: Config): Promise<Witnesses | undefined> {
+  if (witnessFile === undefined) return undefined;
+  const text = await readFile(witnessFile, "utf8").catch((cause: unknown) => {
+    const detail = `DOCKSEAL_WITNESS_FILE ${witnessFile} cannot be read: ${(cause as NodeJS.ErrnoException).code}`;
+    throw new DocksealError("configuration-invalid", { detail, cause });
+  });
+  return parseWitnessFile(text);
 }

@@ -11,7 +11,7 @@ export async function up(options: { dataDir: string; port?: number | undefined }
     await ensureAccess(installation, {
       organization: "本单位",
       people: [{ role: "administrator", name: "admin", displayName: "管理员" }],
-      station: { number: "00000000000000000001", name: "第一采集站" },
+      stations: [{ number: "00000000000000000001", name: "第一采集站" }],
     });
     const paths = pathsOf(options.dataDir);
     process.stdout.write(

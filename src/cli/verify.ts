@@ -1,7 +1,16 @@
-import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { ContentDigests } from "#evidence";
-import { isProblem } from "#kernel";
-import { parseTrust, summarizeReceipt, type Trust, type Verdict, verifyReceipt } from "#verify";
+import {
+  type BagVerdict,
+  type DocumentVerdict,
+  type FileFacts,
+  parseTrust,
+  summarizeReceipt,
+  type Trust,
+  verifyBag,
+  verifyDocument,
+} from "#verify";
+import { contentOf, directoryReader } from "./directory-reader.ts";
 import { textOf, unreadable } from "./text-file.ts";
 
 export interface VerifyOptions {
@@ -11,54 +20,86 @@ export interface VerifyOptions {
   readonly json: boolean;
 }
 
+/** What is compared with: from elsewhere, and the file at hand. */
+interface Given {
+  readonly trust?: Trust;
+  readonly file?: FileFacts;
+}
+
 /**
- * `dockseal verify`: checks receipts, and the original when it is given. Opens no socket and reads no configuration.
+ * `dockseal verify`: checks receipts and seal bundles, with the original when it is given, and exported bags. Opens no
+ * socket and reads no configuration.
  * @returns 0 when every check that could be made passed, 1 when one failed.
  * @throws DocksealError `usage` when a file cannot be read.
  */
 export async function verify(options: VerifyOptions): Promise<number> {
-  const trust = options.trustFile === undefined ? undefined : parseTrust(await textOf(options.trustFile));
-  const file = options.originalFile === undefined ? undefined : await digestsOf(options.originalFile);
+  const given: Given = {
+    ...(options.trustFile === undefined ? {} : { trust: parseTrust(await textOf(options.trustFile)) }),
+    ...(options.originalFile === undefined ? {} : { file: await digestsOf(options.originalFile) }),
+  };
   let allPassed = true;
   for (const path of options.paths) {
-    const text = await textOf(path);
-    const verdict = await verifyReceipt(text, {
-      ...(trust === undefined ? {} : { trust }),
-      ...(file === undefined ? {} : { file }),
-    });
-    if (!verdict.ok) allPassed = false;
-    if (options.json) process.stdout.write(`${JSON.stringify({ path, ...verdict })}\n`);
-    else print(path, text, verdict, trust);
+    const checked = await verifyPath(path, given);
+    if (!checked.verdict.ok) allPassed = false;
+    const { kind, verdict } = checked;
+    const printed = options.json ? `${JSON.stringify({ path, kind, ...verdict })}\n` : lines(path, checked, given);
+    process.stdout.write(printed);
   }
   return allPassed ? 0 : 1;
 }
 
-const marks = { passed: "passed     ", failed: "FAILED     ", "not-checked": "not checked" } as const;
+type Checked =
+  | { readonly kind: "bag"; readonly verdict: BagVerdict }
+  | { readonly kind: DocumentVerdict["kind"]; readonly verdict: DocumentVerdict; readonly text: string };
 
-function print(path: string, text: string, verdict: Verdict, trust: Trust | undefined): void {
-  const lines = [path];
-  for (const { name, status, detail } of verdict.checks) lines.push(`  ${marks[status]}  ${name.padEnd(32)} ${detail}`);
-  if (verdict.ok) {
-    const { clipId, sizeBytes, sha256, sealedAt, storedAt, retention, log } = summarizeReceipt(text);
-    lines.push(
-      `  clip ${clipId}, ${sizeBytes} bytes, SHA-256 ${sha256}`,
-      `  sealed ${sealedAt}, entry ${log.index} of the log ${log.origin}`,
-      `  stored at ${storedAt.location}, locked (${retention.mode}) until ${retention.until}`,
-    );
-    if (trust === undefined)
-      lines.push("  The keys came with the receipt: with --trust FILE they are compared with those that you trust.");
-  }
-  lines.push(verdict.ok ? "  OK" : "  NOT OK", "");
-  process.stdout.write(lines.join("\n"));
+async function verifyPath(path: string, given: Given): Promise<Checked> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  if (found.isDirectory())
+    return { kind: "bag", verdict: await verifyBag(directoryReader(path), { ...given, now: new Date() }) };
+  const text = await textOf(path);
+  const verdict = await verifyDocument(text, { ...given, now: new Date() });
+  return { kind: verdict.kind, verdict, text };
 }
 
-async function digestsOf(path: string) {
-  const digests = new ContentDigests();
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) digests.update(chunk as Buffer);
-  } catch (error) {
-    if (isProblem(error)) throw error;
-    throw unreadable(path, error);
+const marks = { passed: "passed     ", failed: "FAILED     ", "not-checked": "not checked" } as const;
+
+function lines(path: string, checked: Checked, { trust }: Given): string {
+  const { verdict } = checked;
+  const printed = [path];
+  for (const { name, status, detail } of verdict.checks) {
+    printed.push(`  ${marks[status]}  ${name.padEnd(32)} ${detail}`);
   }
+  if (verdict.ok) {
+    printed.push(...(checked.kind === "bag" ? aboutBag(checked.verdict) : []));
+    printed.push(...(checked.kind === "receipt" ? aboutReceipt(checked.text) : []));
+    if (trust === undefined) {
+      printed.push(
+        "  The keys came with what was checked: with --trust FILE they are compared with those that you trust.",
+      );
+    }
+  }
+  printed.push(verdict.ok ? "  OK" : "  NOT OK", "");
+  return printed.join("\n");
+}
+
+function aboutReceipt(text: string): string[] {
+  const { clipId, sizeBytes, sha256, sealedAt, storedAt, retention, log } = summarizeReceipt(text);
+  return [
+    `  clip ${clipId}, ${sizeBytes} bytes, SHA-256 ${sha256}`,
+    `  sealed ${sealedAt}, entry ${log.index} of the log ${log.origin}`,
+    `  stored at ${storedAt.location}, locked (${retention.mode}) until ${retention.until}`,
+  ];
+}
+
+function aboutBag({ caseNumber, originals, signedBy, timestampedAt }: BagVerdict): string[] {
+  const subject = caseNumber === undefined ? "a clip" : `case ${caseNumber}`;
+  return [`  ${subject}: ${originals} originals`, `  signed by ${signedBy}, timestamped ${timestampedAt}`];
+}
+
+async function digestsOf(path: string): Promise<FileFacts> {
+  const digests = new ContentDigests();
+  for await (const chunk of contentOf(path)) digests.update(chunk);
   return digests.finish();
 }

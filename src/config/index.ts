@@ -1,1 +1,2 @@
-export { type Config, configFromEnvironment, parseConfig, type Variable, variables } from "./config.ts";
+export { type Config, configFromEnvironment, parseConfig } from "./config.ts";
+export { type Variable, variables } from "./variables.ts";

@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Database } from "#db";
-import { type NoteSigner, noteKeyPair, openCheckpoint, parseSkey } from "#evidence";
-import { DocksealError, newId } from "#kernel";
-import { lastCheckpoint } from "./sequencer.ts";
+import { type NoteSigner, noteKeyPair, parseSkey } from "#evidence";
+import { DocksealError } from "#kernel";
+import { replaceFile, writeOnce } from "./key-files.ts";
 
-/** The key that signs checkpoints of the custody log (C2SP signed-note, Ed25519). */
+/** Where a log's signing keys are (C2SP signed-note, Ed25519). */
 export interface LogKey {
+  /** Name of the log, and of each of its keys. */
   readonly origin: string;
-  readonly signer: NoteSigner;
-  /** The verifier key, for trust files: `<name>+<hash>+<base64>`. */
+  /** Directory with `log.skey` and `log.head`. */
+  readonly directory: string;
+  /** The oldest verifier key that was there when it was opened: `<name>+<hash>+<base64>`. */
   readonly vkey: string;
 }
 
@@ -22,58 +23,42 @@ const fileName = "log.skey";
  */
 export async function logKeyIn(directory: string, origin: string): Promise<LogKey> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, fileName);
-  await writeOnce(path, () => noteKeyPair(origin, randomBytes(32)).skey);
-  const skey = (await readFile(path, "utf8")).trim();
-  const signer = parseSkey(skey);
-  if (signer.name !== origin) {
-    throw new DocksealError("configuration-invalid", {
-      detail: `${path} is the key of the log ${signer.name}, but DOCKSEAL_LOG_ORIGIN says ${origin}`,
-    });
-  }
-  return { origin, signer, vkey: signer.vkey };
+  await writeOnce(join(directory, fileName), () => `${newSigningKey(origin)}\n`);
+  const [{ vkey }] = await signersIn({ directory, origin });
+  return { origin, directory, vkey };
+}
+
+/** A new signing key of that name, in its text form. */
+export function newSigningKey(origin: string): string {
+  return noteKeyPair(origin, randomBytes(32)).skey;
 }
 
 /**
- * Refuses a key that did not sign the log so far: a lost key directory must not silently begin a second history.
+ * The signing keys in the directory, one a line of the file, oldest first. Read each time: a key may have been added.
  * @throws DocksealError `configuration-invalid`.
  */
-export async function requireKeyOfLog(db: Database, key: LogKey): Promise<void> {
-  const last = await lastCheckpoint(db);
-  if (last === undefined) return;
-  try {
-    openCheckpoint(last.note, [key.vkey], key.origin);
-  } catch (error) {
+export async function signersIn({
+  directory,
+  origin,
+}: Pick<LogKey, "directory" | "origin">): Promise<readonly [NoteSigner, ...NoteSigner[]]> {
+  const path = join(directory, fileName);
+  const [first, ...others] = (await signingKeysIn(directory)).map((skey) => parseSkey(skey));
+  if (first === undefined) throw new DocksealError("configuration-invalid", { detail: `${path} holds no key` });
+  for (const { name } of [first, ...others]) {
+    if (name === origin) continue;
     throw new DocksealError("configuration-invalid", {
-      detail: `The key in DOCKSEAL_KEYS_DIR did not sign this database's log (checkpoint of size ${last.size}). Restore the key directory that belongs to it.`,
-      cause: error,
+      detail: `${path} is the key of the log ${name}, but DOCKSEAL_LOG_ORIGIN says ${origin}`,
     });
   }
+  return [first, ...others];
 }
 
-/** Creates a secret file whole or not at all; when it exists already, it stays. Two processes may try at once. */
-export async function writeOnce(path: string, content: () => string | Promise<string>): Promise<void> {
-  const exists = await open(path, "r").then(
-    (file) => file.close().then(() => true),
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return false;
-      throw error;
-    },
-  );
-  if (exists) return;
-  const temporary = `${path}.${newId()}`;
-  const file = await open(temporary, "wx", 0o600);
-  try {
-    await file.writeFile(await content());
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    await rm(temporary);
-  }
+/** Text forms of the signing keys: secret. */
+export async function signingKeysIn(directory: string): Promise<string[]> {
+  return (await readFile(join(directory, fileName), "utf8")).split("\n").filter((line) => line !== "");
+}
+
+/** Replaces the file of signing keys, whole or not at all. */
+export async function keepSigningKeys(directory: string, skeys: readonly string[]): Promise<void> {
+  await replaceFile(join(directory, fileName), skeys.map((skey) => `${skey}\n`).join(""), 0o600);
 }

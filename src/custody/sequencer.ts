@@ -1,128 +1,83 @@
 import { sql } from "kysely";
 import { type Database, inTransaction, type Tx } from "#db";
-import { appendToTiles, leafHash, signCheckpoint, treeRoot } from "#evidence";
-import { DocksealError, pause } from "#kernel";
-import type { LogKey } from "./log-key.ts";
-import { tileReader } from "./tiles.ts";
+import { appendToTiles } from "#evidence";
+import { type Clock, pause, systemClock } from "#kernel";
+import { CheckpointSigner, refusalOf, type SignerDependencies } from "./checkpoint-signer.ts";
+import { logGrew } from "./log-grew.ts";
+import { isSequencer } from "./one-sequencer.ts";
+import { type HeadFile, headFileIn } from "./outside-heads.ts";
+import { edgeOf, tileReaderWith, writeTiles } from "./tiles.ts";
 
-/** Advisory lock that makes one process at a time the sequencer: "dock" and "seal" as two 32-bit numbers. */
-const lock = sql`pg_try_advisory_xact_lock(1685021547, 1936023916)`;
-
-async function isSequencer(tx: Tx): Promise<boolean> {
-  const { rows } = await sql<{ mine: boolean }>`SELECT ${lock} AS mine`.execute(tx);
-  return rows[0]?.mine === true;
-}
-
-async function logSize(tx: Database | Tx): Promise<number> {
-  const row = await tx
-    .selectFrom("logEntry")
-    .select(({ fn }) => fn.max("index").as("last"))
-    .executeTakeFirst();
-  return row?.last === null || row?.last === undefined ? 0 : Number(row.last) + 1;
-}
+/** Entries of one transaction: well under a second of work, so that a checkpoint comes soon also after a backlog. */
+const entriesAtOnce = 4000;
 
 /**
  * Gives waiting events their places in the log and grows the tiles, in one transaction.
  * @returns how many events were sequenced; 0 also when another process is the sequencer just now.
  */
-export function sequenceBatch(db: Database, limit = 1000): Promise<number> {
+export function sequenceBatch(db: Database, limit = entriesAtOnce): Promise<number> {
   return inTransaction(db, async (tx) => {
     if (!(await isSequencer(tx))) return 0;
-    const waiting = await tx
-      .selectFrom("custodyPending")
-      .innerJoin("custodyEvent", "custodyEvent.id", "custodyPending.eventId")
-      .select(["custodyEvent.id", "custodyEvent.leaf"])
-      .orderBy("custodyPending.position")
-      .limit(limit)
-      .execute();
-    if (waiting.length === 0) return 0;
-    const size = await logSize(tx);
-    const hashes = waiting.map((event) => leafHash(event.leaf));
-    await tx
-      .insertInto("logEntry")
-      .values(
-        waiting.map((event, offset) => ({
-          index: size + offset,
-          eventId: event.id,
-          leafHash: hashes[offset] as Buffer,
-        })),
-      )
-      .execute();
-    const tiles = await appendToTiles(size, hashes, tileReader(tx));
-    await tx
-      .insertInto("logTile")
-      .values(tiles)
-      .onConflict((conflict) =>
-        conflict.columns(["level", "index"]).doUpdateSet((eb) => ({ hashes: eb.ref("excluded.hashes") })),
-      )
-      .execute();
-    const removed = await tx
-      .deleteFrom("custodyPending")
-      .where(
-        "eventId",
-        "in",
-        waiting.map((event) => event.id),
-      )
-      .executeTakeFirstOrThrow();
-    if (Number(removed.numDeletedRows) !== waiting.length) throw new Error("events were sequenced by somebody else");
-    return waiting.length;
+    const { size, hashes } = await takeWaiting(tx, limit);
+    if (hashes.length === 0) return 0;
+    await sql`SELECT pg_notify(${logGrew}, '')`.execute(tx);
+    await writeTiles(tx, await appendToTiles(size, hashes, await tileReaderWith(tx, edgeOf(size))));
+    return hashes.length;
   });
 }
 
 /**
- * Signs a checkpoint over all entries when there are new ones. They were committed by {@link sequenceBatch} before: what
- * is signed is durable. The tiles must still give the root of the last checkpoint, or nothing is signed.
- * @returns the checkpoint's size, or undefined when there was nothing to sign.
+ * Makes entries of the events that wait longest. The statement after the lock, so that its snapshot holds whatever the
+ * sequencer before us committed. Rows are taken by their place on disk, and events by their key: the planner, who may
+ * know the queue as empty, gets no join to misjudge. Nobody else removes rows or moves them.
+ * @returns the size of the log before, and the hashes of the new leaves (RFC 6962 §2.1) in order.
  */
-export function signNewCheckpoint(db: Database, key: LogKey): Promise<number | undefined> {
-  return inTransaction(db, async (tx) => {
-    if (!(await isSequencer(tx))) return undefined;
-    const size = await logSize(tx);
-    const last = await lastCheckpoint(tx);
-    if (size === (last?.size ?? 0)) return undefined;
-    const readTile = tileReader(tx);
-    if (last !== undefined) {
-      const unchanged = size > last.size && (await treeRoot(last.size, readTile)).equals(last.root);
-      if (!unchanged) {
-        throw new DocksealError("internal", {
-          detail: `the custody log no longer continues its checkpoint of size ${last.size}: signing refused, run dockseal doctor`,
-        });
-      }
-    }
-    const root = await treeRoot(size, readTile);
-    const note = signCheckpoint({ origin: key.origin, size, root, extensions: [] }, [key.signer]);
-    await tx.insertInto("logCheckpoint").values({ size, root, note }).executeTakeFirstOrThrow();
-    return size;
-  });
+async function takeWaiting(tx: Tx, limit: number): Promise<{ size: number; hashes: Buffer[] }> {
+  const { rows } = await sql<{ index: number; leafHash: Buffer }>`
+    WITH oldest AS (
+      DELETE FROM custody_pending
+      WHERE ctid = ANY (ARRAY(SELECT ctid FROM custody_pending ORDER BY position LIMIT ${limit}))
+      RETURNING position, event_id),
+    taken AS MATERIALIZED (
+      SELECT event_id, sha256('\\x00'::bytea || leaf) AS leaf_hash,
+        (SELECT coalesce(max(index) + 1, 0) FROM log_entry) + row_number() OVER (ORDER BY position) - 1 AS index
+      FROM oldest JOIN custody_event ON custody_event.id = event_id),
+    entries AS (INSERT INTO log_entry (index, event_id, leaf_hash) SELECT index, event_id, leaf_hash FROM taken)
+    SELECT index, leaf_hash FROM taken ORDER BY index`.execute(tx);
+  return { size: rows[0]?.index ?? 0, hashes: rows.map((row) => row.leafHash) };
 }
 
-/** The newest signed checkpoint. */
-export function lastCheckpoint(db: Database | Tx): Promise<{ size: number; root: Buffer; note: string } | undefined> {
-  return db
-    .selectFrom("logCheckpoint")
-    .select(["size", "root", "note"])
-    .orderBy("size", "desc")
-    .limit(1)
-    .executeTakeFirst();
+export interface SequencerOptions extends Omit<SignerDependencies, "headFile" | "clock"> {
+  readonly signal: AbortSignal;
+  /** Told about a failed round; the next one tries again. */
+  readonly onError: (error: unknown) => void;
+  /** Least time from one checkpoint to the next, while events keep coming. */
+  readonly pauseMs?: number;
+  readonly headFile?: HeadFile;
+  readonly clock?: Clock;
 }
 
 /**
- * Sequences and signs until `signal` aborts. Every process may run it; the advisory lock lets one work at a time.
- * @param onError told about a failed round; the next one tries again.
+ * Sequences and signs until `signal` aborts: a checkpoint after each batch. Every process may run it; the advisory lock
+ * lets one work at a time, and whoever signed last looks more often than the others, so that it mostly stays one.
+ * While the log refuses to sign, nothing is sequenced either: events wait.
  */
-export async function runSequencer(
-  db: Database,
-  key: LogKey,
-  options: { signal: AbortSignal; pauseMs?: number; onError: (error: unknown) => void },
-): Promise<void> {
-  const pauseMs = options.pauseMs ?? 200;
-  while (!options.signal.aborted) {
+export async function runSequencer(options: SequencerOptions): Promise<void> {
+  const { db, key, store, signal, pauseMs = 200 } = options;
+  const headFile = options.headFile ?? headFileIn(key.directory);
+  const signer = new CheckpointSigner({ db, key, store, headFile, clock: options.clock ?? systemClock });
+  while (!signal.aborted) {
+    let waitMs = pauseMs;
     try {
-      while ((await sequenceBatch(db)) > 0 && !options.signal.aborted);
-      await signNewCheckpoint(db, key);
+      await signer.check();
+      const sequenced = await sequenceBatch(db);
+      await signer.sign();
+      if (sequenced === entriesAtOnce) waitMs = 0;
+      else if (!signer.signedLast) waitMs = 2.5 * pauseMs;
     } catch (error) {
       options.onError(error);
+      if (refusalOf(error) !== undefined) waitMs = 10 * pauseMs;
     }
-    await pause(pauseMs, options.signal);
+    await pause(waitMs, signal);
   }
 }

@@ -99,6 +99,13 @@ export function inTransaction<T>(db: Database, work: (tx: Tx) => Promise<T>): Pr
   return speakingDatabase(() => db.transaction().execute(work));
 }
 
+/** Reads that see one state of the database, however many statements they are. */
+export function inSnapshot<T>(db: Database, read: (tx: Tx) => Promise<T>): Promise<T> {
+  return speakingDatabase(() =>
+    db.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(read),
+  );
+}
+
 /** True when the error is a violation of that unique constraint (SQLSTATE 23505). */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   return (

@@ -21,6 +21,16 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export interface Alarm {
+  clearedAt: string | null;
+  detail: string;
+  id: string;
+  kind: string;
+  lastSeenAt: Generated<string>;
+  raisedAt: Generated<string>;
+  subject: string;
+}
+
 export interface Binding {
   capturedAt: string;
   capturePlace: string;
@@ -46,6 +56,7 @@ export interface CaseFile {
 }
 
 export interface Clip {
+  bound: Generated<boolean>;
   capturedAt: string | null;
   capturedAtRaw: string;
   caseNumber: string | null;
@@ -65,16 +76,35 @@ export interface Clip {
   playable: boolean | null;
   quarantineReason: string | null;
   receivedAt: Generated<string>;
-  recorderId: string;
+  recorderId: string | null;
   retainedUntil: string | null;
   sealedAt: string | null;
   sha256: string;
   sizeBytes: number;
   sm3: string | null;
+  source: Generated<string>;
   stage: string | null;
   state: string;
-  stationId: string;
+  stationId: string | null;
   unplayableReason: string | null;
+  versionId: string;
+}
+
+export interface ClipLocation {
+  clipId: string | null;
+  generation: number | null;
+  objectKey: string | null;
+  versionId: string | null;
+}
+
+export interface ClipRepair {
+  clipId: string;
+  copiedFrom: string;
+  eventId: string;
+  generation: number;
+  objectKey: string;
+  reason: string;
+  repairedAt: Generated<string>;
   versionId: string;
 }
 
@@ -83,9 +113,22 @@ export interface ClipStep {
   doneAt: string | null;
   generation: Generated<number>;
   lastError: string | null;
+  plannedAt: Generated<string>;
   state: Generated<string>;
   step: string;
   touchedAt: Generated<string>;
+  tries: Generated<number>;
+}
+
+export interface CopyTask {
+  attempts: Generated<number>;
+  begunAt: Generated<string>;
+  clipId: string;
+  direction: string;
+  freeAt: Generated<string>;
+  lastError: string | null;
+  lease: string | null;
+  objectKey: string;
 }
 
 export interface CurrentBinding {
@@ -125,11 +168,13 @@ export interface Derivative {
   arguments: Json;
   clipId: string;
   createdAt: Generated<string>;
+  eventId: string | null;
   facts: Json;
   id: string;
   mediaType: string;
   objectKey: string;
   originalSha256: string;
+  revision: Generated<number>;
   role: string;
   sandboxLevel: string;
   sha256: string;
@@ -139,11 +184,178 @@ export interface Derivative {
   versionId: string;
 }
 
+export interface Export {
+  bytesDone: Generated<number>;
+  bytesTotal: number | null;
+  caseId: string | null;
+  clipId: string | null;
+  filesDone: Generated<number>;
+  filesTotal: number | null;
+  finishedAt: string | null;
+  generation: Generated<number>;
+  id: string;
+  name: string | null;
+  objectKey: string | null;
+  organizationId: string;
+  problemCode: string | null;
+  problemDetail: string | null;
+  removedAt: string | null;
+  requestedAt: Generated<string>;
+  requestedBy: string;
+  sha256: string | null;
+  sizeBytes: number | null;
+  state: Generated<string>;
+  tagManifestSha256: string | null;
+  touchedAt: Generated<string>;
+  versionId: string | null;
+}
+
+export interface ExportFetch {
+  exportId: string;
+  id: string;
+  personId: string;
+  sessionId: string;
+  startedAt: Generated<string>;
+}
+
+export interface FindingAcknowledgement {
+  acknowledgedAt: Generated<string>;
+  eventId: string;
+  findingId: string;
+  personId: string;
+  reason: string;
+}
+
+export interface FixityClaim {
+  attempts: Generated<number>;
+  clipId: string;
+  freeAt: Generated<string>;
+  lastError: string | null;
+  lease: string | null;
+  objectId: string;
+  role: string;
+  runId: string;
+  sizeBytes: number;
+}
+
+export interface FixityItem {
+  checkedAt: Generated<string>;
+  chunkRoot: string | null;
+  clipId: string;
+  eventId: string | null;
+  objectId: string;
+  outcome: string;
+  reason: string | null;
+  retainedUntil: string | null;
+  role: string;
+  runId: string;
+  sha256: string | null;
+  sizeBytes: number | null;
+  sm3: string | null;
+}
+
+export interface FixityRun {
+  caseId: string | null;
+  checkpointFixedBy: string | null;
+  checkpointNote: string | null;
+  checkpointProof: Buffer | null;
+  checkpointSize: number | null;
+  createdAt: Generated<string>;
+  damagedCount: Generated<number>;
+  day: string | null;
+  dueAt: string;
+  expectedBytes: number | null;
+  expectedCount: number | null;
+  failure: string | null;
+  finishedAt: string | null;
+  id: string;
+  intactCount: Generated<number>;
+  kind: string;
+  logSize: number | null;
+  missingCount: Generated<number>;
+  nextIndex: Generated<number>;
+  organizationId: string | null;
+  readBytes: Generated<number>;
+  readCount: Generated<number>;
+  repairedCount: Generated<number>;
+  sample: string[] | null;
+  seed: string | null;
+  startedAt: string | null;
+  state: string;
+  unlockedCount: Generated<number>;
+  unreadableCount: Generated<number>;
+}
+
+export interface GatewayAnnouncement {
+  announcedAt: Generated<string>;
+  arrivedAt: string | null;
+  capturedAtRaw: string;
+  clipId: string | null;
+  fileNumber: string;
+  id: string;
+  recorderSerial: string;
+  sizeBytes: number;
+  stationId: string;
+}
+
+export interface GatewayKey {
+  addresses: string[];
+  createdAt: Generated<string>;
+  id: string;
+  keyHash: Buffer;
+  revokedAt: string | null;
+  stationId: string;
+  zone: string;
+}
+
+export interface GatewayRecord {
+  announcementId: string;
+  receivedAt: Generated<string>;
+  record: Json;
+  revision: number;
+  sha256: string;
+}
+
+export interface GatewayWipe {
+  clipId: string | null;
+  eventId: string | null;
+  fileNumber: string;
+  reportedAt: Generated<string>;
+  stationId: string;
+  withReceipt: boolean;
+}
+
 export interface LogCheckpoint {
   note: string;
   root: Buffer;
   signedAt: Generated<string>;
   size: number;
+}
+
+export interface LogCheckpointCopy {
+  lockedUntil: string | null;
+  objectKey: string;
+  part: string;
+  size: number;
+  storedAt: Generated<string>;
+  versionId: string;
+}
+
+export interface LogCheckpointTimestamp {
+  authority: string;
+  createdAt: Generated<string>;
+  generatedAt: string;
+  independent: boolean;
+  roots: string[];
+  size: number;
+  token: Buffer;
+}
+
+export interface LogCosignature {
+  line: string;
+  receivedAt: Generated<string>;
+  size: number;
+  witness: string;
 }
 
 export interface LogEntry {
@@ -152,10 +364,24 @@ export interface LogEntry {
   leafHash: Buffer;
 }
 
+export interface LogKey {
+  addedAt: Generated<string>;
+  id: string;
+  retiredAt: string | null;
+  vkey: string;
+}
+
 export interface LogTile {
   hashes: Buffer;
   index: number;
   level: number;
+}
+
+export interface LogWitnessed {
+  note: string;
+  size: number;
+  threshold: number;
+  witnessedAt: Generated<string>;
 }
 
 export interface Organization {
@@ -166,8 +392,9 @@ export interface Organization {
 }
 
 export interface Outbox {
-  clipId: string;
+  clipId: string | null;
   createdAt: Generated<string>;
+  exportId: string | null;
   generation: number;
   id: Generated<number>;
   step: string;
@@ -190,6 +417,115 @@ export interface Recorder {
   id: string;
   organizationId: string;
   serial: string;
+}
+
+export interface RecorderFinding {
+  closedAt: string | null;
+  detail: string;
+  evidence: Json;
+  firstSeenAt: Generated<string>;
+  id: string;
+  kind: string;
+  lastSeenAt: Generated<string>;
+  organizationId: string;
+  recorderId: string;
+  state: Generated<string>;
+  subject: string;
+}
+
+export interface RecorderManifest {
+  clockOffsetMs: number | null;
+  clockUncertaintyMs: number | null;
+  digest: string;
+  entryCount: number;
+  id: string;
+  manifest: Json;
+  organizationId: string;
+  readAt: string;
+  receivedAt: Generated<string>;
+  recorderId: string;
+  stationId: string;
+}
+
+export interface RecorderManifestEntry {
+  entry: Json;
+  entryDigest: string;
+  manifestId: string;
+  recorderId: string;
+}
+
+export interface RecorderReport {
+  record: Json;
+  recorderId: string;
+  reportedAt: Generated<string>;
+  stationId: string;
+}
+
+export interface RecorderTimeline {
+  analysedAt: string | null;
+  clipCount: Generated<number>;
+  dueAt: string | null;
+  lastArrivalAt: string | null;
+  lastClock: Json | null;
+  recorderId: string;
+}
+
+export interface Recording {
+  beginsAt: string | null;
+  endsAt: string | null;
+  id: string;
+  organizationId: string;
+  recordedSeconds: number | null;
+  recorderId: string;
+  segmentCount: number;
+}
+
+export interface RecordingCursor {
+  nextIndex: number;
+  onlyOne: Generated<boolean>;
+}
+
+export interface RecordingLimits {
+  limits: Json;
+  organizationId: string;
+  revision: number;
+  setAt: Generated<string>;
+  setBy: string;
+}
+
+export interface RecordingSegment {
+  clipId: string;
+  gapBeforeMs: number | null;
+  position: number;
+  recorderId: string;
+  recordingId: string;
+  time: Json | null;
+}
+
+export interface ReplicaCopy {
+  clipId: string;
+  copiedAt: Generated<string>;
+  eventId: string;
+  location: string;
+  objectKey: string;
+  versionId: string;
+}
+
+export interface SealBundle {
+  chainId: string;
+  clipId: string;
+  createdAt: Generated<string>;
+  eventId: string;
+  generatedAt: string;
+  keyHint: string;
+  signature: Buffer;
+  token: Buffer;
+}
+
+export interface SealKey {
+  firstUsedAt: Generated<string>;
+  hint: string;
+  publicPem: string;
 }
 
 export interface SealManifest {
@@ -219,12 +555,49 @@ export interface Session {
   tokenHash: Buffer;
 }
 
+export interface SourceWipe {
+  clipId: string;
+  eventId: string;
+  fileName: string;
+  reportedAt: Generated<string>;
+  stationId: string;
+  wipedAt: string;
+}
+
 export interface Station {
   createdAt: Generated<string>;
   id: string;
   name: string;
   number: string;
   organizationId: string;
+}
+
+export interface StationHeartbeat {
+  alarmType: string | null;
+  raidState: string | null;
+  record: Json;
+  seenAt: Generated<string>;
+  sourceAddress: string;
+  stationId: string;
+  totalMib: number | null;
+  usedMib: number | null;
+  version: string | null;
+}
+
+export interface StationLog {
+  eventId: string;
+  id: string;
+  kind: string;
+  receivedAt: Generated<string>;
+  recordCount: number;
+  sha256: string;
+  stationId: string;
+}
+
+export interface StationLogRecord {
+  logId: string;
+  position: number;
+  record: Json;
 }
 
 export interface StationToken {
@@ -243,36 +616,130 @@ export interface StoreIntent {
   sweptAt: string | null;
 }
 
+export interface TimestampChain {
+  certificates: string[];
+  firstSeenAt: Generated<string>;
+  id: string;
+}
+
+export interface TimestampExpiry {
+  claimedUntil: Generated<string>;
+  clipId: string;
+  generation: number;
+  validUntil: string;
+}
+
+export interface TimestampRenewal {
+  authority: string;
+  clipId: string;
+  createdAt: Generated<string>;
+  eventId: string;
+  generatedAt: string;
+  generation: number;
+  independent: boolean;
+  roots: string[];
+  token: Buffer;
+}
+
+export interface Upload {
+  begunAt: Generated<string>;
+  clipCreated: boolean | null;
+  clipId: string | null;
+  expiresAt: string;
+  fence: Generated<number>;
+  id: string;
+  leaseUntil: string | null;
+  metadata: Json;
+  objectKey: string;
+  organizationId: string;
+  sizeBytes: number;
+  state: Generated<string>;
+  stationId: string;
+  storedBytes: Generated<number>;
+  tail: Generated<Buffer>;
+  writeId: string | null;
+}
+
+export interface UploadPart {
+  etag: string;
+  number: number;
+  offsetBytes: number;
+  sha256: string;
+  sizeBytes: number;
+  uploadId: string;
+}
+
 export interface Viewing {
   clipId: string;
   id: string;
   personId: string;
-  rendition: string;
+  purpose: string | null;
+  rendition: string | null;
   sessionId: string;
   startedAt: Generated<string>;
 }
 
 export interface DB {
+  alarm: Alarm;
   binding: Binding;
   caseFile: CaseFile;
   clip: Clip;
+  clipLocation: ClipLocation;
+  clipRepair: ClipRepair;
   clipStep: ClipStep;
+  copyTask: CopyTask;
   currentBinding: CurrentBinding;
   custodyEvent: CustodyEvent;
   custodyPending: CustodyPending;
   derivative: Derivative;
+  export: Export;
+  exportFetch: ExportFetch;
+  findingAcknowledgement: FindingAcknowledgement;
+  fixityClaim: FixityClaim;
+  fixityItem: FixityItem;
+  fixityRun: FixityRun;
+  gatewayAnnouncement: GatewayAnnouncement;
+  gatewayKey: GatewayKey;
+  gatewayRecord: GatewayRecord;
+  gatewayWipe: GatewayWipe;
   logCheckpoint: LogCheckpoint;
+  logCheckpointCopy: LogCheckpointCopy;
+  logCheckpointTimestamp: LogCheckpointTimestamp;
+  logCosignature: LogCosignature;
   logEntry: LogEntry;
+  logKey: LogKey;
   logTile: LogTile;
+  logWitnessed: LogWitnessed;
   organization: Organization;
   outbox: Outbox;
   person: Person;
   recorder: Recorder;
+  recorderFinding: RecorderFinding;
+  recorderManifest: RecorderManifest;
+  recorderManifestEntry: RecorderManifestEntry;
+  recorderReport: RecorderReport;
+  recorderTimeline: RecorderTimeline;
+  recording: Recording;
+  recordingCursor: RecordingCursor;
+  recordingLimits: RecordingLimits;
+  recordingSegment: RecordingSegment;
+  replicaCopy: ReplicaCopy;
+  sealBundle: SealBundle;
+  sealKey: SealKey;
   sealManifest: SealManifest;
   sealTimestamp: SealTimestamp;
   session: Session;
+  sourceWipe: SourceWipe;
   station: Station;
+  stationHeartbeat: StationHeartbeat;
+  stationLog: StationLog;
+  stationLogRecord: StationLogRecord;
   stationToken: StationToken;
   storeIntent: StoreIntent;
+  timestampChain: TimestampChain;
+  timestampExpiry: TimestampExpiry;
+  timestampRenewal: TimestampRenewal;
+  upload: Upload;
+  uploadPart: UploadPart;
   viewing: Viewing;
 }

@@ -2,6 +2,7 @@ export {
   type Database,
   type DatabaseOptions,
   databaseUnavailable,
+  inSnapshot,
   inTransaction,
   isDatabaseAway,
   isUniqueViolation,
@@ -15,18 +16,25 @@ export {
   beginIntent,
   endIntent,
   forgetIntent,
+  handToSweeper,
   keepIntentAlive,
   signOfLifeMs,
   takeAbandonedIntents,
 } from "./intents.ts";
+export { type ListenOptions, listenTo } from "./listen.ts";
 export { migrate, migrationDigests, missingMigrations, thawedMigrations } from "./migrate.ts";
+export { dispatchOutbox, type OutboxRow, queueExport } from "./outbox.ts";
+export { cursorRefused, idCursor, pageOf } from "./pages.ts";
 export {
-  dispatchOutbox,
   failPendingSteps,
   finishStep,
   noteStepError,
-  type OutboxRow,
+  type PendingFigures,
+  type PendingStep,
+  pendingFigures,
+  pendingSteps,
   planSteps,
+  replanStep,
   requeueOverdueSteps,
   type Step,
   stepIsPending,

@@ -4,9 +4,22 @@ import type { Database, Tx } from "./database.ts";
 /**
  * A write to the evidence store that is under way. The key is noted before the first byte is written, and the note goes
  * in the very transaction that makes the object evidence; whatever is noted and no longer alive is swept.
+ * @param purpose `upload`, a resumable one, lives for hours without a process: its own row says when it is over.
  */
-export async function beginIntent(db: Database, objectKey: string, purpose: "original" | "derivative"): Promise<void> {
+export async function beginIntent(
+  db: Database | Tx,
+  objectKey: string,
+  purpose: "original" | "upload" | "derivative" | "checkpoint" | "export",
+): Promise<void> {
   await db.insertInto("storeIntent").values({ objectKey, purpose }).executeTakeFirstOrThrow();
+}
+
+/** Gives a stored object that is not wanted any more to the sweeper, in the transaction that says so. */
+export async function handToSweeper(tx: Tx, objectKey: string, purpose: "export"): Promise<void> {
+  await tx
+    .insertInto("storeIntent")
+    .values({ objectKey, purpose, sweptAt: sql<string>`clock_timestamp()` })
+    .executeTakeFirstOrThrow();
 }
 
 /** How often a long write must say that it lives, so that a few of its signs may get lost: at most every 20 s. */
@@ -42,7 +55,7 @@ export async function endIntent(db: Database | Tx, objectKey: string): Promise<b
  * writer that is still under way.
  * @returns false when there is none to take: the object became evidence, or the sweeper was first.
  */
-export async function abandonIntent(db: Database, objectKey: string): Promise<boolean> {
+export async function abandonIntent(db: Database | Tx, objectKey: string): Promise<boolean> {
   const row = await db
     .updateTable("storeIntent")
     .set({ sweptAt: sql<string>`clock_timestamp()` })
@@ -67,6 +80,7 @@ export async function takeAbandonedIntents(
     WITH picked AS (
       SELECT object_key, swept_at IS NOT NULL AS again FROM store_intent
       WHERE greatest(alive_at, swept_at) < clock_timestamp() - make_interval(secs => ${abandonedSeconds})
+        AND (purpose <> 'upload' OR swept_at IS NOT NULL)
       ORDER BY alive_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
     UPDATE store_intent SET swept_at = clock_timestamp() FROM picked
     WHERE store_intent.object_key = picked.object_key

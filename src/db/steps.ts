@@ -5,16 +5,6 @@ import { type Database, inTransaction, type Tx } from "./database.ts";
 export const steps = ["hash", "timestamp", "transcode", "bind"] as const;
 export type Step = (typeof steps)[number];
 
-/** A row of the outbox: a step that waits to become a job. */
-export interface OutboxRow {
-  readonly id: number;
-  readonly clipId: string;
-  readonly step: Step;
-  /** Grows each time the step is queued anew, so that a job id is never used twice. */
-  readonly generation: number;
-  readonly traceId: string;
-}
-
 /** Puts steps of a clip before the workers, in the caller's transaction. A step that is planned already stays as it is. */
 export async function planSteps(tx: Tx, clipId: string, wanted: readonly Step[], traceId: string): Promise<void> {
   for (const step of wanted) {
@@ -27,6 +17,36 @@ export async function planSteps(tx: Tx, clipId: string, wanted: readonly Step[],
     if (added === undefined) continue;
     await tx.insertInto("outbox").values({ clipId, step, generation: added.generation, traceId }).execute();
   }
+}
+
+/**
+ * Puts a step that is over, with one of those outcomes, before the workers once more, in the caller's transaction.
+ * @returns false when it is not: what is to be done will be done anyway.
+ */
+export async function replanStep(
+  tx: Tx,
+  clipId: string,
+  step: Step,
+  outcomes: readonly ("done" | "failed")[],
+  traceId: string,
+): Promise<boolean> {
+  const again = await tx
+    .updateTable("clipStep")
+    .set({
+      state: "pending",
+      generation: sql<number>`generation + 1`,
+      touchedAt: sql<string>`clock_timestamp()`,
+      doneAt: null,
+      lastError: null,
+    })
+    .where("clipId", "=", clipId)
+    .where("step", "=", step)
+    .where("state", "in", outcomes)
+    .returning("generation")
+    .executeTakeFirst();
+  if (again === undefined) return false;
+  await tx.insertInto("outbox").values({ clipId, step, generation: again.generation, traceId }).execute();
+  return true;
 }
 
 /**
@@ -82,43 +102,59 @@ export async function touchStep(db: Database, clipId: string, step: Step): Promi
     .execute();
 }
 
-/** Keeps the last failure of a step for `doctor`; the step stays pending. */
+/** Keeps the last failure of a step, for whoever asks what the clip waits for, and counts it; the step stays pending. */
 export async function noteStepError(db: Database, clipId: string, step: Step, message: string): Promise<void> {
   await db
     .updateTable("clipStep")
-    .set({ lastError: message.slice(0, 2000) })
+    .set({ lastError: message.slice(0, 2000), tries: sql<number>`tries + 1` })
     .where("clipId", "=", clipId)
     .where("step", "=", step)
     .execute();
 }
 
-/**
- * Hands waiting outbox rows to `send` and removes them once it resolved. A crash in between sends them again:
- * every step may run twice. No transaction is open while `send` talks to the queue.
- * @returns how many rows were sent.
- */
-export async function dispatchOutbox(
-  db: Database,
-  send: (rows: OutboxRow[]) => Promise<void>,
-  limit = 500,
-): Promise<number> {
-  const rows = (await db
-    .selectFrom("outbox")
-    .select(["id", "clipId", "step", "generation", "traceId"])
-    .orderBy("id")
-    .limit(limit)
-    .execute()) as OutboxRow[];
-  if (rows.length === 0) return 0;
-  await send(rows);
-  await db
-    .deleteFrom("outbox")
-    .where(
-      "id",
-      "in",
-      rows.map((row) => row.id),
-    )
+/** A step of a clip that is not done yet. */
+export interface PendingStep {
+  readonly step: Step;
+  /** When it was put before the workers. */
+  readonly since: string;
+  /** How often it was tried and failed. */
+  readonly tries: number;
+  /** Why, the last time. */
+  readonly lastError: string | null;
+}
+
+/** What is still to be done to a clip, in the order in which it was planned. */
+export async function pendingSteps(db: Database, clipId: string): Promise<PendingStep[]> {
+  const rows = await db
+    .selectFrom("clipStep")
+    .select(["step", "plannedAt as since", "tries", "lastError"])
+    .where("clipId", "=", clipId)
+    .where("state", "=", "pending")
+    .orderBy("plannedAt")
+    .orderBy("step")
     .execute();
-  return rows.length;
+  return rows as PendingStep[];
+}
+
+/** Steps of one kind that are not done yet, of all clips. */
+export interface PendingFigures {
+  readonly step: Step;
+  readonly count: number;
+  /** Of these, those that were tried and failed. */
+  readonly failedCount: number;
+  /** When the oldest was put before the workers. */
+  readonly oldestSince: string;
+  /** Why the one failed that was tried last. */
+  readonly lastError: string | null;
+}
+
+/** What waits for workers, by kind of step; a kind of which none waits is left out. */
+export async function pendingFigures(db: Database): Promise<PendingFigures[]> {
+  const { rows } = await sql<PendingFigures>`
+    SELECT step, count(*) AS count, count(*) FILTER (WHERE tries > 0) AS failed_count, min(planned_at) AS oldest_since,
+      (array_agg(last_error ORDER BY touched_at DESC) FILTER (WHERE last_error IS NOT NULL))[1] AS last_error
+    FROM clip_step WHERE state = 'pending' GROUP BY step ORDER BY step`.execute(db);
+  return rows;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { capturedInstant } from "#ingest";
+import { capturedInstant } from "#metadata";
 
 /**
  * One statement of a file about when it was recorded. `raw` is evidence and stays as it is; `normalized` is our

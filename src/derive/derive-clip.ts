@@ -19,9 +19,10 @@ import {
   touchStep,
 } from "#db";
 import type { SystemActor } from "#identity";
-import { type ClipRecord, clipRecord, holdClip, type Kind, markExamined } from "#ingest";
+import { type ClipRecord, clipRecord, holdClip, markExamined } from "#ingest";
 import { DocksealError, isProblem, type Json, newId } from "#kernel";
-import type { EvidenceStore, PutResult } from "#store";
+import type { Kind } from "#metadata";
+import type { EvidenceStore, ObjectRef, PutResult } from "#store";
 import type { Derivative, Derived } from "./derived.ts";
 import { deriveMedia } from "./make.ts";
 import { scratchForClip } from "./scratch.ts";
@@ -150,48 +151,44 @@ async function record(
   if (!(await finishStep(tx, clip.id, "transcode", derived.reason === "tool-failed" ? "failed" : "done"))) return false;
   // What the station said of a kind stands where the bytes do not tell.
   const kind: Kind = derived.kind === "other" ? ((clip.metadata as { kind?: Kind }).kind ?? "other") : derived.kind;
-  await markExamined(tx, clip.id, {
-    kind,
-    mediaType: derived.mediaType,
-    playable: derived.playable,
-    unplayableReason: derived.reason ?? null,
-    mediaFacts: JSON.parse(JSON.stringify({ ...derived.facts, defects: derived.defects })) as Json,
+  const { mediaType } = derived;
+  const mediaFacts = JSON.parse(JSON.stringify({ ...derived.facts, defects: derived.defects })) as Json;
+  const examined = { kind, mediaType, mediaFacts };
+  const { playable, reason: unplayableReason = null } = derived;
+  await markExamined(tx, clip.id, { ...examined, playable, unplayableReason });
+  const revision = 1 + (await lastRevision(tx, clip.id));
+  // Everything that the rows below tell, so that the log can be asked what they were.
+  const made = stored.map(({ derivative, result: { key: objectKey, versionId } }) => {
+    const { path: _path, arguments: list, sandbox: sandboxLevel, facts, ...rest } = derivative;
+    return { ...rest, objectKey, versionId, facts: { ...facts }, arguments: [...list], sandboxLevel };
   });
-  for (const { derivative, result } of stored) {
-    if (!(await endIntent(tx, result.key)))
-      throw new Error(`the write of ${result.key} was swept before it was recorded`);
-    const { path: _path, arguments: list, sandbox, facts, ...rest } = derivative;
+  const details = { originalSha256: clip.sha256, revision, derivatives: made, defects: [...derived.defects], examined };
+  const eventId = await appendEvent(tx, {
+    type: derived.playable ? "clip.derived" : "clip.unplayable",
+    clipId: clip.id,
+    actor,
+    details: derived.playable ? details : { ...details, reason: derived.reason ?? "unknown" },
+  });
+  for (const { objectKey, facts, arguments: list, ...rest } of made) {
+    if (!(await endIntent(tx, objectKey)))
+      throw new Error(`the write of ${objectKey} was swept before it was recorded`);
+    const its = { id: newId(), clipId: clip.id, revision, eventId, originalSha256: clip.sha256 };
     await tx
       .insertInto("derivative")
-      .values({
-        id: newId(),
-        clipId: clip.id,
-        objectKey: result.key,
-        versionId: result.versionId,
-        originalSha256: clip.sha256,
-        ...rest,
-        facts: JSON.stringify(facts),
-        arguments: JSON.stringify(list),
-        sandboxLevel: sandbox,
-      })
+      .values({ ...its, ...rest, objectKey, facts: JSON.stringify(facts), arguments: JSON.stringify(list) })
       .executeTakeFirstOrThrow();
   }
-  const made = stored.map(({ derivative: { role, sha256, sizeBytes, toolVersion } }) => ({
-    role,
-    sha256,
-    sizeBytes,
-    toolVersion,
-  }));
-  const details = { originalSha256: clip.sha256, derivatives: made, defects: [...derived.defects] };
-  if (derived.playable) await appendEvent(tx, { type: "clip.derived", clipId: clip.id, actor, details });
-  else
-    await appendEvent(tx, {
-      type: "clip.unplayable",
-      clipId: clip.id,
-      actor,
-      details: { ...details, reason: derived.reason ?? "unknown" },
-    });
   return true;
+}
+
+/** A clip is derived again when a stored derivative was found damaged; what was made before stays on record. */
+async function lastRevision(tx: Tx, clipId: string): Promise<number> {
+  const row = await tx
+    .selectFrom("derivative")
+    .select(({ fn }) => fn.max("revision").as("last"))
+    .where("clipId", "=", clipId)
+    .executeTakeFirst();
+  return row?.last ?? 0;
 }
 
 /** Removes derivatives that did not become part of the clip; what fails here is left to the sweeper. */
@@ -208,12 +205,28 @@ async function discard(deps: DeriveDependencies, stored: readonly { result: PutR
   }
 }
 
-/** Derivatives of a clip, as they were recorded. */
+/** Where one derivative lies, and what its bytes must be. */
+export async function derivativeStored(
+  db: Database,
+  derivativeId: string,
+): Promise<{ ref: ObjectRef; sizeBytes: number; sha256: string }> {
+  const { objectKey, versionId, ...expected } = await db
+    .selectFrom("derivative")
+    .select(["objectKey", "versionId", "sizeBytes", "sha256"])
+    .where("id", "=", derivativeId)
+    .executeTakeFirstOrThrow();
+  return { ref: { key: objectKey, versionId }, ...expected };
+}
+
+/** Derivatives of a clip, as they were recorded: of each role the newest revision. */
 export function derivativesOf(db: Database, clipId: string) {
   return db
     .selectFrom("derivative")
+    .distinctOn("role")
     .select([
+      "id",
       "role",
+      "revision",
       "objectKey",
       "versionId",
       "mediaType",
@@ -229,5 +242,6 @@ export function derivativesOf(db: Database, clipId: string) {
     ])
     .where("clipId", "=", clipId)
     .orderBy("role")
+    .orderBy("revision", "desc")
     .execute();
 }

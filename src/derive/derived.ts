@@ -1,4 +1,4 @@
-import type { Kind } from "#ingest";
+import type { Kind } from "#metadata";
 import type { RunResult } from "./confine.ts";
 import type { MediaFacts, UnplayableReason } from "./probe.ts";
 

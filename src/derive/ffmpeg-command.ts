@@ -1,5 +1,5 @@
 import ffmpeg from "fluent-ffmpeg";
-import type { Container } from "./kind.ts";
+import type { Container } from "#ingest";
 
 /**
  * The one file that may import fluent-ffmpeg (archived upstream since May 2025): it puts argument lists together and

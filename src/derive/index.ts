@@ -1,8 +1,7 @@
 export type { CaptureTime } from "./capture-time.ts";
 export { debianPrograms, inputPath, outputPath, type Programs, type RunResult, type SandboxLevel } from "./confine.ts";
-export { type DeriveDependencies, derivativesOf, deriveClip } from "./derive-clip.ts";
+export { type DeriveDependencies, derivativeStored, derivativesOf, deriveClip } from "./derive-clip.ts";
 export type { Derivative, DerivativeFacts, DerivativeRole, Derived } from "./derived.ts";
-export type { Container, FileKind } from "./kind.ts";
 export { type DeriveRequest, deriveMedia } from "./make.ts";
 export type { MediaFacts, Probe, StreamFacts, UnplayableReason } from "./probe.ts";
 export { probeSandbox, runSandboxed, type SandboxReport } from "./sandbox.ts";

@@ -3,11 +3,11 @@ import { createReadStream } from "node:fs";
 import { lstat, mkdtemp, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { Container } from "#ingest";
 import { DocksealError } from "#kernel";
 import type { Progress, RunResult } from "./confine.ts";
 import type { Derivative, DerivativeFacts, DerivativeRole, Derived } from "./derived.ts";
 import { argumentsOf, type Command } from "./ffmpeg-command.ts";
-import type { Container } from "./kind.ts";
 import {
   type PlaybackPlan,
   photoCommand,

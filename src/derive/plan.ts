@@ -1,6 +1,6 @@
+import type { Container } from "#ingest";
 import { inputPath, outputPath } from "./confine.ts";
 import { type Command, guardedInput } from "./ffmpeg-command.ts";
-import type { Container } from "./kind.ts";
 import type { MediaFacts, StreamFacts } from "./probe.ts";
 
 /** How the viewing copy is made. Every track that can be heard is kept; other tracks stay in the original. */

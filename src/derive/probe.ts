@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
+import { type Container, type FileKind, kindOf, magicBytes } from "#ingest";
 import { type CaptureTime, captureTimesIn } from "./capture-time.ts";
 import { inputPath } from "./confine.ts";
 import { guardedInput } from "./ffmpeg-command.ts";
-import { type Container, type FileKind, kindOf, magicBytes } from "./kind.ts";
 import { runSandboxed } from "./sandbox.ts";
 import { limitsOf, type MediaSettings } from "./settings.ts";
 import { structureOf } from "./structure.ts";

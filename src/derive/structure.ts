@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { Container } from "./kind.ts";
+import type { Container } from "#ingest";
 
 /**
  * What the bytes of a file tell about its wholeness before any decoder looks at it. Each defect is a code, and after

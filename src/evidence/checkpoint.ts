@@ -1,6 +1,7 @@
 import { decodeDecimal, decodeHash } from "./encoding.ts";
 import { HASH_BYTES } from "./merkle.ts";
-import { type NoteSigner, openNote, signNote } from "./note.ts";
+import { type OpenedCosignature, openNote, signNote } from "./note.ts";
+import type { NoteSigner } from "./note-key.ts";
 import { malformed, rejected } from "./refuse.ts";
 
 /** Head of a log: C2SP tlog-checkpoint (https://c2sp.org/tlog-checkpoint). */
@@ -18,6 +19,8 @@ export interface Checkpoint {
 export interface OpenedCheckpoint extends Checkpoint {
   /** Names of the keys whose signatures hold; the log's own, which is its origin, is among them. */
   readonly verifiedBy: readonly string[];
+  /** Witnesses whose cosignatures hold. */
+  readonly cosignedBy: readonly OpenedCosignature[];
 }
 
 /** The note's text. @throws DocksealError malformed-proof when it would not parse. */
@@ -51,15 +54,15 @@ export function signCheckpoint(checkpoint: Checkpoint, signers: readonly NoteSig
 
 /**
  * Checks signatures, then reads. One of the keys that signed must bear the origin as its name, as C2SP tlog-checkpoint
- * advises and dockseal's logs do: a witness alone cannot speak for a log.
+ * advises and dockseal's logs do, and be of type `note`: a witness alone, whatever its name, cannot speak for a log.
  * @param vkeys keys to believe, of logs and witnesses.
  * @param origin when given, only that log's checkpoint will do.
  * @throws DocksealError malformed-proof, proof-rejected.
  */
 export function openCheckpoint(note: string, vkeys: readonly string[], origin?: string): OpenedCheckpoint {
-  const { text, verifiedBy } = openNote(note, vkeys);
+  const { text, verifiedBy, cosignedBy } = openNote(note, vkeys);
   const checkpoint = parseCheckpoint(text);
   if (origin !== undefined && checkpoint.origin !== origin) throw rejected("checkpoint: of another log");
   if (!verifiedBy.includes(checkpoint.origin)) throw rejected("checkpoint: not signed by the log named in it");
-  return { ...checkpoint, verifiedBy };
+  return { ...checkpoint, verifiedBy, cosignedBy };
 }

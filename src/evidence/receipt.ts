@@ -1,8 +1,8 @@
 import type { Json } from "#kernel";
 import { decodeBase64, decodeUtf8 } from "./encoding.ts";
-import { parseVkey } from "./note.ts";
+import { parseVkey } from "./note-key.ts";
 import { malformed } from "./refuse.ts";
-import { exactMembers, hex32, instant, literal, parseJson } from "./strict-json.ts";
+import { anyMembers, exactMembers, hex32, instant, literal, parseJson } from "./strict-json.ts";
 import { parseCertificate } from "./timestamp/certificate.ts";
 
 const TYPE = "dockseal/receipt@v1";
@@ -26,6 +26,8 @@ export interface Receipt {
   readonly timestampRoots: readonly Buffer[];
   /** Is the timestamp authority independent of the log's keeper? */
   readonly timestampIndependent: boolean;
+  /** Tokens over the token before, oldest first, DER (RFC 3161 §4). Absent when there are none. */
+  readonly timestampRenewals?: readonly Buffer[];
 }
 
 const MEMBERS = [
@@ -39,6 +41,8 @@ const MEMBERS = [
   "timestampRoots",
   "timestampIndependent",
 ] as const;
+/** Stands at the end, and only where there is something in it: so a receipt without renewals has one form, as ever. */
+const RENEWALS = "timestampRenewals";
 
 /** Details of the custody event `clip.sealed`. */
 export interface SealedDetails {
@@ -66,8 +70,12 @@ export function encodeReceipt(receipt: Receipt): string {
     timestampRoots: receipt.timestampRoots.map((root) => root.toString("base64")),
     timestampIndependent: receipt.timestampIndependent,
   };
-  const text = MEMBERS.map((name) => `  ${JSON.stringify(name)}: ${JSON.stringify(values[name])}`).join(",\n");
-  return `{\n${text}\n}\n`;
+  const lines = MEMBERS.map((name) => `  ${JSON.stringify(name)}: ${JSON.stringify(values[name])}`);
+  if (receipt.timestampRenewals !== undefined) {
+    const renewals = receipt.timestampRenewals.map((token) => token.toString("base64"));
+    lines.push(`  ${JSON.stringify(RENEWALS)}: ${JSON.stringify(renewals)}`);
+  }
+  return `{\n${lines.join(",\n")}\n}\n`;
 }
 
 /**
@@ -78,7 +86,9 @@ export function encodeReceipt(receipt: Receipt): string {
  */
 export function parseReceipt(text: string): Receipt {
   if (text.length > MAX_CHARACTERS) throw malformed("receipt: too long");
-  const members = exactMembers(parseJson(text, "receipt"), MEMBERS, "receipt");
+  const value = parseJson(text, "receipt");
+  const renewed = Object.hasOwn(anyMembers(value, "receipt"), RENEWALS);
+  const members = exactMembers(value, renewed ? [...MEMBERS, RENEWALS] : MEMBERS, "receipt");
   literal(members["type"], TYPE, "receipt: `type`");
   const base64 = (name: string, value: unknown): Buffer => {
     if (typeof value !== "string") throw malformed(`receipt: \`${name}\` is not base64`);
@@ -92,7 +102,11 @@ export function parseReceipt(text: string): Receipt {
     throw malformed("receipt: `timestampIndependent` is not true or false");
   const timestampRoots = roots.map((root) => base64("timestampRoots", root));
   for (const root of timestampRoots) parseCertificate(root);
-  const receipt = {
+  const renewals = renewed ? members[RENEWALS] : undefined;
+  if (renewed && (!Array.isArray(renewals) || renewals.length === 0)) {
+    throw malformed(`receipt: \`${RENEWALS}\` holds no timestamp`);
+  }
+  const receipt: Receipt = {
     entry: base64("entry", members["entry"]),
     proof: decodeUtf8(base64("proof", members["proof"]), "receipt: `proof`"),
     opening: base64("opening", members["opening"]),
@@ -101,6 +115,7 @@ export function parseReceipt(text: string): Receipt {
     logKey,
     timestampRoots,
     timestampIndependent,
+    ...(Array.isArray(renewals) ? { timestampRenewals: renewals.map((token) => base64(RENEWALS, token)) } : {}),
   };
   // no value holds white space, so what is left of both is the same only when the members are
   if (withoutSpace(encodeReceipt(receipt)) !== withoutSpace(text)) throw malformed("receipt: not in its one form");

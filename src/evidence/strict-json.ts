@@ -16,6 +16,20 @@ export function parseJson(text: string, what: Where): unknown {
 }
 
 /**
+ * Parses JSON text in which no member stands twice, of which another reader might see the other one, and every number
+ * is written as JSON.stringify does. White space and escapes are free.
+ */
+export function parseJsonOnce(text: string, what: Where): unknown {
+  const value = parseJson(text, what);
+  const plain = text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (token) =>
+    token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : "",
+  );
+  if (plain !== JSON.stringify(value))
+    throw malformed(`${what}: a member stands there twice, or a number in another form`);
+  return value;
+}
+
+/**
  * Parses bytes that must be the canonical form (RFC 8785) of what they say. Duplicate members, other orders, other
  * number forms and trailing bytes are refused, because one value has exactly one encoding.
  */

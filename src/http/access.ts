@@ -3,8 +3,11 @@ import { type Database, speakingDatabase } from "#db";
 import { type Actor, type PersonActor, personOfSession, type Role, type StationActor, stationOfToken } from "#identity";
 import { DocksealError } from "#kernel";
 
-/** Who may call a route. There is no default: a route without it does not start. */
-export type Access = "public" | readonly ("station" | Role)[];
+/**
+ * Who may call a route. There is no default: a route without it does not start. `gateway`: a station with a key of the
+ * gateway, which the hook of those routes looks at (routes/gateway).
+ */
+export type Access = "public" | "gateway" | readonly ("station" | Role)[];
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -33,7 +36,7 @@ export function guardAccess(app: FastifyInstance, db: Database): void {
     if (request.is404) return;
     const access = request.routeOptions.config.access;
     if (access === undefined) throw new DocksealError("forbidden");
-    if (access === "public") return;
+    if (access === "public" || access === "gateway") return;
     const actor = await speakingDatabase(() => actorOf(request, db));
     if (actor === undefined) throw new DocksealError("authentication-required");
     const as = actor.type === "person" ? actor.role : actor.type;

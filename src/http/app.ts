@@ -9,6 +9,7 @@ import { guardAccess } from "./access.ts";
 import type { HttpDependencies } from "./dependencies.ts";
 import { openApi } from "./openapi.ts";
 import { replyWithProblems, sendProblem } from "./problem-replies.ts";
+import { gatewayAddress } from "./routes/gateway/scope.ts";
 import { registerRoutes } from "./routes/index.ts";
 import { validateStrictly } from "./validation.ts";
 
@@ -22,11 +23,14 @@ export async function buildApp(deps: HttpDependencies): Promise<FastifyInstance>
     // One line an answer is ours: see observe().
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024 * 1024,
+    // The metadata of a resumable upload comes in a header, as base64 of at most maximumMetadataBytes.
+    http: { maxHeaderSize: 112 * 1024 },
     // An upload may take hours: the stall timer, not the clock, says when it is over.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 200 },
+    ...(deps.gateway === undefined ? {} : { rewriteUrl: gatewayAddress }),
     // What the router refuses before any route and hook is known.
     frameworkErrors: (error, request, reply) => {
       sendProblem(request, reply.header("x-request-id", request.id), error);

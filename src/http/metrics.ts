@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { logFigures } from "#custody";
+import { type AuditFigures, auditFigures } from "#audit";
+import { logFigures, openAlarms, witnessFigures } from "#custody";
 import { type Database, isDatabaseAway } from "#db";
 import { clipFigures } from "#ingest";
 
@@ -18,6 +19,12 @@ export class Metrics {
     name: "dockseal_uploads_total",
     help: "Uploads by outcome: created, duplicate, or the code of the refusal",
     labelNames: ["outcome"],
+    registers: [this.registry],
+  });
+  readonly gatewayRefusals = new Counter({
+    name: "dockseal_gateway_refused_total",
+    help: "Requests to the gateway that were refused before they were looked at, by the code of the refusal",
+    labelNames: ["code"],
     registers: [this.registry],
   });
   readonly uploadedBytes = new Counter({
@@ -70,7 +77,7 @@ export class Metrics {
     });
     new Gauge({
       name: "dockseal_log_entries",
-      help: "Entries of the custody log: sequenced, waiting, and covered by the last checkpoint",
+      help: "Entries of the custody log: sequenced, waiting, covered by the last checkpoint, and by the last witnessed one",
       labelNames: ["part"],
       registers,
       async collect() {
@@ -79,8 +86,73 @@ export class Metrics {
           this.set({ part: "sequenced" }, figures.entries);
           this.set({ part: "waiting" }, figures.waiting);
           this.set({ part: "signed" }, figures.checkpointSize);
+          this.set({ part: "witnessed" }, (await witnessFigures(db)).witnessedSize);
         });
       },
     });
+    new Gauge({
+      name: "dockseal_log_cosigned_size",
+      help: "Size of the custody log that each witness cosigned last",
+      labelNames: ["witness"],
+      registers,
+      async collect() {
+        await fromDatabase(this, async () => {
+          const { standings } = await witnessFigures(db);
+          for (const { name, size } of standings) this.set({ witness: name }, size);
+        });
+      },
+    });
+    new Gauge({
+      name: "dockseal_alarms",
+      help: "Open alarms by kind",
+      labelNames: ["kind"],
+      registers,
+      async collect() {
+        await fromDatabase(this, async () => {
+          const kinds = Map.groupBy(await openAlarms(db), ({ kind }) => kind);
+          for (const [kind, alarms] of kinds) this.set({ kind }, alarms.length);
+        });
+      },
+    });
+    this.#auditGauges(db, fromDatabase);
+  }
+
+  #auditGauges(db: Database, fromDatabase: (gauge: Gauge, read: () => Promise<unknown>) => Promise<boolean>): void {
+    // Gauges are collected side by side: one reading of the tables serves all of them.
+    let reading: Promise<AuditFigures> | undefined;
+    const figures = (): Promise<AuditFigures> => {
+      reading ??= auditFigures(db).finally(() => {
+        reading = undefined;
+      });
+      return reading;
+    };
+    const gauge = (
+      name: string,
+      help: string,
+      labelNames: string[],
+      set: (gauge: Gauge, figures: AuditFigures) => void,
+    ): Gauge =>
+      new Gauge({
+        ...{ name, help, labelNames, registers: [this.registry] },
+        async collect() {
+          await fromDatabase(this, async () => set(this, await figures()));
+        },
+      });
+    const oldest = "Time since the clip that was not read for the longest time was read last";
+    gauge("dockseal_audit_oldest_check_seconds", oldest, [], (to, { oldestCheckAt }) => {
+      if (oldestCheckAt !== null) to.set((Date.now() - Date.parse(oldestCheckAt)) / 1000);
+    });
+    const found = "Findings of the fixity audit that were not intact";
+    gauge("dockseal_audit_faults", found, ["outcome"], (to, { faults }) => {
+      for (const [outcome, count] of Object.entries(faults)) to.set({ outcome }, count);
+    });
+    const objects = "Objects of audits under way: expected, read";
+    gauge("dockseal_audit_run_objects", objects, ["kind", "part"], (to, { running }) => {
+      for (const { kind, read, expected } of running) {
+        to.inc({ kind, part: "read" }, read);
+        to.inc({ kind, part: "expected" }, expected);
+      }
+    });
+    gauge("dockseal_audit_repairs", "Clips put right from the replica", [], (to, { repairs }) => to.set(repairs));
   }
 }

@@ -21,7 +21,11 @@ export const openApi = {
   },
   tags: [
     { name: "clips", description: "Recordings: send, find, read, verify" },
+    { name: "recorders", description: "Recorders, what belongs together on their time lines, and what is missing" },
+    { name: "uploads", description: "Resumable uploads (tus 1.0): recordings over bad lines" },
     { name: "cases", description: "Cases and the bindings of clips to them" },
+    { name: "audits", description: "Fixity audits: what is stored is read again and compared" },
+    { name: "exports", description: "Bags of cases and clips, for courts and other parties" },
     { name: "identity", description: "Sessions, people, organizations, docking stations" },
     { name: "log", description: "The public custody log" },
     { name: "operation", description: "Health and figures" },

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { databaseUnavailable, isDatabaseAway } from "#db";
-import { DocksealError, fieldProblem, type ProblemCode, type SchemaError } from "#kernel";
+import { DocksealError, type ProblemCode } from "#kernel";
+import { fieldProblem, type SchemaError } from "#schema";
 
 const multipartCodes: Readonly<Record<string, ProblemCode>> = {
   FST_INVALID_MULTIPART_CONTENT_TYPE: "unsupported-media-type",
@@ -17,6 +18,9 @@ export function problemOf(error: unknown): DocksealError {
   if (error instanceof DocksealError) return error;
   const fault = error as FastifyError;
   if (Array.isArray(fault.validation)) return fieldProblem(fault.validation as SchemaError[]);
+  // The framework's own words repeat the whole address, which may hold the key of a station.
+  if (fault.code === "FST_ERR_BAD_URL")
+    return new DocksealError("malformed-request", { detail: "the address is malformed" });
   const known = multipartCodes[fault.code];
   if (known !== undefined) return new DocksealError(known, { detail: fault.message, cause: error });
   if (isDatabaseAway(error)) return databaseUnavailable(error);
@@ -40,13 +44,19 @@ export function problemDocument(problem: DocksealError, requestId: string): Reco
   };
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+/** @returns the error as one of ours, noted in the log of the process: a fault with its cause, a refusal in short. */
+export function notedProblem(request: FastifyRequest, error: unknown): DocksealError {
   const problem = problemOf(error);
   if (problem.status >= 500) {
     request.log.error({ err: problem, code: problem.code }, "request failed");
   } else {
     request.log.info({ code: problem.code, detail: problem.detail }, "request refused");
   }
+  return problem;
+}
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const problem = notedProblem(request, error);
   if (problem.retryAfterSeconds !== undefined) reply.header("retry-after", problem.retryAfterSeconds);
   if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="dockseal"');
   return reply

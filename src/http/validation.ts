@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { TSchema } from "typebox";
-import { checked } from "#kernel";
+import { checked } from "#schema";
 
 /**
  * One strict validator for everything that comes in: no coercion of bodies, no defaults, no dropped fields. Query strings

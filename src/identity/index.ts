@@ -1,5 +1,16 @@
-export { createOrganization, ensureOrganization } from "./organizations.ts";
-export { createPerson, endSession, ensurePerson, type Person, peopleOf, personOfSession, signIn } from "./people.ts";
+export { createOrganization, ensureOrganization, organizationName } from "./organizations.ts";
+export {
+  createPerson,
+  displayNames,
+  endSession,
+  ensurePerson,
+  namesOfActors,
+  type Person,
+  peopleOf,
+  personOfSession,
+  sessionsThatHold,
+  signIn,
+} from "./people.ts";
 export {
   type Actor,
   actorName,

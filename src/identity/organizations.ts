@@ -1,4 +1,4 @@
-import { isUniqueViolation, type Tx } from "#db";
+import { type Database, isUniqueViolation, type Tx } from "#db";
 import { DocksealError, newId } from "#kernel";
 
 /** @throws DocksealError `conflict` when the name is taken. */
@@ -21,6 +21,11 @@ export async function createOrganization(
 export async function ensureOrganization(tx: Tx, name: string): Promise<string> {
   const known = await tx.selectFrom("organization").select("id").where("name", "=", name).executeTakeFirst();
   return known?.id ?? (await createOrganization(tx, name)).id;
+}
+
+export async function organizationName(db: Database, id: string): Promise<string> {
+  const { name } = await db.selectFrom("organization").select("name").where("id", "=", id).executeTakeFirstOrThrow();
+  return name;
 }
 
 /** Words a violated unique constraint as `conflict`. */

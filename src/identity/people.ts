@@ -75,6 +75,22 @@ export async function peopleOf(db: Database, organizationId: string): Promise<Pe
   return rows.map((row) => ({ ...row, role: roleOf(row.role) }));
 }
 
+/** The names that people of an organization are shown by, also of those who are no longer let in. */
+export async function displayNames(
+  db: Database,
+  organizationId: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("person")
+    .select(["id", "displayName"])
+    .where("organizationId", "=", organizationId)
+    .where("id", "in", [...ids])
+    .execute();
+  return new Map(rows.map(({ id, displayName }) => [id, displayName]));
+}
+
 /**
  * Checks name and password and opens a session.
  * @returns the session's token in plain, for the cookie; only its hash is stored.
@@ -113,9 +129,7 @@ export async function signIn(
 
 /** Undefined when the session is unknown, over or ended, or when the person was disabled. */
 export async function personOfSession(db: Database, token: string): Promise<PersonActor | undefined> {
-  const row = await db
-    .selectFrom("session")
-    .innerJoin("person", "person.id", "session.personId")
+  const row = await openSessions(db)
     .select([
       "person.id",
       "person.organizationId",
@@ -125,11 +139,26 @@ export async function personOfSession(db: Database, token: string): Promise<Pers
       "session.csrfToken",
     ])
     .where("session.tokenHash", "=", secretDigest(token))
-    .where("session.endedAt", "is", null)
-    .where("session.expiresAt", ">", new Date().toISOString())
-    .where("person.disabledAt", "is", null)
     .executeTakeFirst();
   return row === undefined ? undefined : { type: "person", ...row, role: roleOf(row.role) };
+}
+
+/** Of these sessions, those that still let somebody in. */
+export async function sessionsThatHold(db: Database, sessionIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await openSessions(db)
+    .select("session.id")
+    .where("session.id", "in", [...sessionIds])
+    .execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
+function openSessions(db: Database) {
+  return db
+    .selectFrom("session")
+    .innerJoin("person", "person.id", "session.personId")
+    .where("session.endedAt", "is", null)
+    .where("session.expiresAt", ">", new Date().toISOString())
+    .where("person.disabledAt", "is", null);
 }
 
 export async function endSession(db: Database, sessionId: string): Promise<void> {
@@ -152,4 +181,26 @@ let nobody: Promise<string> | undefined;
 function hashOfNobody(): Promise<string> {
   nobody ??= passwordHash("nobody signs in with this");
   return nobody;
+}
+
+/**
+ * What those are called now who did something: display names of people, names and numbers of stations.
+ * @param actors as they stand in events: `person:<id>`, `station:<id>`; others have no name.
+ */
+export async function namesOfActors(db: Database, actors: Iterable<string>): Promise<ReadonlyMap<string, string>> {
+  const ids = (kind: string): string[] =>
+    [...new Set(actors)].filter((actor) => actor.startsWith(`${kind}:`)).map((actor) => actor.slice(kind.length + 1));
+  const [people, stations] = [ids("person"), ids("station")];
+  const [persons, docks] = await Promise.all([
+    people.length === 0
+      ? []
+      : db.selectFrom("person").select(["id", "displayName"]).where("id", "in", people).execute(),
+    stations.length === 0
+      ? []
+      : db.selectFrom("station").select(["id", "name", "number"]).where("id", "in", stations).execute(),
+  ]);
+  return new Map([
+    ...persons.map(({ id, displayName }) => [`person:${id}`, displayName] as const),
+    ...docks.map(({ id, name, number }) => [`station:${id}`, `${name} ${number}`] as const),
+  ]);
 }

@@ -29,6 +29,6 @@ export interface SystemActor {
 export type Actor = StationActor | PersonActor | SystemActor;
 
 /** An actor as it stands in events and revisions: `person:<id>`, `station:<id>`, `system:<worker>`. Ids only, never names. */
-export function actorName(actor: Actor): string {
+export function actorName(actor: Pick<Actor, "type" | "id">): string {
   return `${actor.type}:${actor.id}`;
 }

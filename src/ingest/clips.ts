@@ -1,7 +1,7 @@
-import { type SqlBool, sql } from "kysely";
+import { sql } from "kysely";
 import type { Database, Tx } from "#db";
 import { DocksealError, type Json } from "#kernel";
-import type { Kind } from "./metadata.ts";
+import type { Kind } from "#metadata";
 
 /** What workers need to know of a clip. */
 export interface ClipRecord {
@@ -12,8 +12,12 @@ export interface ClipRecord {
   readonly sizeBytes: number;
   readonly sha256: string;
   readonly sm3: string | null;
+  readonly chunkRoot: string | null;
+  /** Where the bytes are now: under the key they came in by, or where the newest repair put them. */
   readonly objectKey: string;
   readonly versionId: string;
+  /** How often the bytes were repaired. */
+  readonly generation: number;
   readonly receivedAt: string;
   readonly retainedUntil: string | null;
   readonly mediaType: string;
@@ -30,7 +34,8 @@ export interface ClipRecord {
 export async function clipRecord(db: Database | Tx, clipId: string): Promise<ClipRecord> {
   const row = await db
     .selectFrom("clip")
-    .select([
+    .innerJoin("clipLocation", "clipLocation.clipId", "clip.id")
+    .select((eb) => [
       "id",
       "organizationId",
       "state",
@@ -38,8 +43,10 @@ export async function clipRecord(db: Database | Tx, clipId: string): Promise<Cli
       "sizeBytes",
       "sha256",
       "sm3",
-      "objectKey",
-      "versionId",
+      "chunkRoot",
+      eb.ref("clipLocation.objectKey").$notNull().as("objectKey"),
+      eb.ref("clipLocation.versionId").$notNull().as("versionId"),
+      eb.ref("clipLocation.generation").$notNull().as("generation"),
       "receivedAt",
       "retainedUntil",
       "mediaType",
@@ -101,6 +108,17 @@ export async function markQuarantined(tx: Tx, clipId: string, reason: string): P
     .executeTakeFirstOrThrow();
 }
 
+/** The bytes of a sealed clip were put right: it is evidence again. Any other clip stays in quarantine. */
+export async function markRestored(tx: Tx, clipId: string): Promise<void> {
+  await tx
+    .updateTable("clip")
+    .set({ state: "sealed", quarantineReason: null })
+    .where("id", "=", clipId)
+    .where("state", "=", "quarantined")
+    .where("sealedAt", "is not", null)
+    .execute();
+}
+
 /** What ffprobe found out; it says how a clip can be shown, never what it is. */
 export async function markExamined(
   tx: Tx,
@@ -119,6 +137,7 @@ const summaryColumns = [
   "clip.organizationId",
   "clip.stationId",
   "recorder.serial as recorderSerial",
+  "clip.source",
   "clip.state",
   "clip.kind",
   "clip.fileName",
@@ -143,72 +162,16 @@ const summaryColumns = [
   "clip.unplayableReason",
 ] as const;
 
-export interface ClipFilter {
-  readonly organizationId: string;
-  readonly stationId?: string;
-  readonly state?: string;
-  /** true: waits for a case (has no binding that holds); false: is bound. */
-  readonly unbound?: boolean;
-  readonly caseId?: string;
-  readonly sha256?: string;
-  readonly cursor?: string;
-  readonly limit: number;
-}
-
-function clipSummaries(db: Database) {
-  return db.selectFrom("clip").innerJoin("recorder", "recorder.id", "clip.recorderId").select(summaryColumns);
+/** Rows of clips as lists show them. */
+export function clipSummaries(db: Database) {
+  return db
+    .selectFrom("clip")
+    .leftJoin("recorder", "recorder.id", "clip.recorderId")
+    .select(summaryColumns)
+    .select(sql<boolean>`jsonb_exists(clip.metadata, 'unreadableRanges')`.as("incompleteSource"));
 }
 
 export type ClipSummary = Awaited<ReturnType<ReturnType<typeof clipSummaries>["execute"]>>[number];
-
-/**
- * Clips of an organization, newest first.
- * @returns one page, and the cursor of the next when there is one.
- */
-export async function listClips(db: Database, filter: ClipFilter): Promise<{ clips: ClipSummary[]; next?: string }> {
-  const holds = sql<SqlBool>`EXISTS (SELECT FROM current_binding WHERE current_binding.clip_id = clip.id AND NOT withdrawn)`;
-  let query = clipSummaries(db)
-    .where("clip.organizationId", "=", filter.organizationId)
-    .orderBy("clip.receivedAt", "desc")
-    .orderBy("clip.id", "desc")
-    .limit(filter.limit + 1);
-  if (filter.stationId !== undefined) query = query.where("clip.stationId", "=", filter.stationId);
-  if (filter.state !== undefined) query = query.where("clip.state", "=", filter.state);
-  if (filter.sha256 !== undefined) query = query.where("clip.sha256", "=", filter.sha256);
-  if (filter.unbound !== undefined) query = query.where(filter.unbound ? sql<SqlBool>`NOT ${holds}` : holds);
-  if (filter.caseId !== undefined) {
-    query = query.where(
-      sql<SqlBool>`EXISTS (SELECT FROM current_binding WHERE current_binding.clip_id = clip.id AND NOT withdrawn AND case_id = ${filter.caseId})`,
-    );
-  }
-  if (filter.cursor !== undefined) {
-    const [receivedAt, id] = readCursor(filter.cursor);
-    query = query.where(sql<SqlBool>`(clip.received_at, clip.id) < (${receivedAt}::timestamptz, ${id}::uuid)`);
-  }
-  const rows = await query.execute();
-  const page = rows.slice(0, filter.limit);
-  const last = page.at(-1);
-  if (rows.length <= filter.limit || last === undefined) return { clips: page };
-  return { clips: page, next: Buffer.from(`${last.receivedAt} ${last.id}`).toString("base64url") };
-}
-
-function readCursor(cursor: string): [receivedAt: string, id: string] {
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
-    Buffer.from(cursor, "base64url").toString(),
-  );
-  if (match?.[1] === undefined || match[2] === undefined || !isInstant(match[1])) {
-    throw new DocksealError("malformed-field", {
-      extra: { errors: [{ field: "cursor", problem: "is not a cursor of this list" }] },
-    });
-  }
-  return [match[1], match[2]];
-}
-
-/** Date.parse takes 31 April for 1 May; PostgreSQL refuses it. */
-function isInstant(text: string): boolean {
-  const time = Date.parse(text);
-  return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === text.slice(0, 19);
-}
 
 /** One clip with everything that is known of it. @throws DocksealError `not-found`. */
 export async function clipDetail(
@@ -225,14 +188,29 @@ export async function clipDetail(
 
 /** How many clips are in which state, and which are in quarantine: for `doctor` and `/metrics`. */
 export async function clipFigures(db: Database): Promise<{ states: Record<string, number>; quarantined: string[] }> {
-  const states = await db
+  const quarantined = await db.selectFrom("clip").select("id").where("state", "=", "quarantined").limit(100).execute();
+  return { states: await clipStates(db), quarantined: quarantined.map((row) => row.id) };
+}
+
+/** How many clips are in which state, of all organizations or of one. */
+export async function clipStates(db: Database, organizationId?: string): Promise<Record<string, number>> {
+  const rows = await db
     .selectFrom("clip")
     .select(({ fn }) => ["state", fn.countAll<number>().as("count")])
+    .$if(organizationId !== undefined, (query) => query.where("organizationId", "=", organizationId ?? ""))
     .groupBy("state")
     .execute();
-  const quarantined = await db.selectFrom("clip").select("id").where("state", "=", "quarantined").limit(100).execute();
-  return {
-    states: Object.fromEntries(states.map((row) => [row.state, Number(row.count)])),
-    quarantined: quarantined.map((row) => row.id),
-  };
+  return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));
+}
+
+/** When each of these stations last sent something that was kept: a clip, or the beginning of a resumable upload. */
+export async function lastArrivals(
+  db: Database,
+  stationIds: readonly string[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const { rows } = await sql<{ id: string; at: string | null }>`
+    SELECT asked.id, greatest((SELECT max(received_at) FROM clip WHERE station_id = asked.id),
+      (SELECT max(begun_at) FROM upload WHERE station_id = asked.id)) AS at
+    FROM unnest(${stationIds}::uuid[]) AS asked(id)`.execute(db);
+  return new Map(rows.map(({ id, at }) => [id, at]));
 }

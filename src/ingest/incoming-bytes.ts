@@ -1,47 +1,49 @@
-import { createHash, type Hash } from "node:crypto";
 import { DocksealError } from "#kernel";
+import type { Digests } from "./digests.ts";
 
 export interface IncomingLimits {
   readonly maxBytes: number;
   readonly stallSeconds: number;
   /** An upload that gives no sign of life for so long is swept. */
   readonly abandonedSeconds: number;
+  /** A resumable upload that nobody continues for so long is over. */
+  readonly resumableSeconds: number;
 }
 
 /**
- * The bytes of one upload on their way into the store: counted, hashed, limited and timed, and never held.
- * Iterate it once; the figures are there when the iteration has ended.
+ * The bytes of one request on their way into the store: hashed, limited and timed, and never held. Iterate it once; the
+ * digests are whole when the iteration has ended.
  */
 export class IncomingBytes implements AsyncIterable<Buffer> {
   readonly #source: AsyncIterable<Buffer>;
   readonly #limits: Pick<IncomingLimits, "maxBytes" | "stallSeconds">;
-  readonly #sha256 = createHash("sha256");
-  readonly #sm3: Hash | undefined;
+  readonly #digests: Digests | undefined;
   readonly #stop: (reason: DocksealError) => void;
+  #clock: NodeJS.Timeout | undefined;
   #count = 0;
 
   /**
-   * @param sm3 also compute SM3; costs more than everything else, so only when the station declared one.
+   * @param digests of these bytes, where they are wanted.
    * @param stop called when the sender stalls: must end the transfer, since no byte will.
    */
   constructor(
     source: AsyncIterable<Buffer>,
     limits: Pick<IncomingLimits, "maxBytes" | "stallSeconds">,
-    options: { sm3: boolean; stop: (reason: DocksealError) => void },
+    options: { digests: Digests | undefined; stop: (reason: DocksealError) => void },
   ) {
     this.#source = source;
     this.#limits = limits;
-    this.#sm3 = options.sm3 ? createHash("sm3") : undefined;
+    this.#digests = options.digests;
     this.#stop = options.stop;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    // The clock runs only while we wait for the sender, never while the store makes us wait.
-    let waitingSince: number | undefined = Date.now();
+    // The clock runs only while we wait for the sender, never while the store makes us wait; and nobody sets it.
+    let waitingSince: number | undefined = performance.now();
     const stallMs = this.#limits.stallSeconds * 1000;
-    const timer = setInterval(
+    this.#clock = setInterval(
       () => {
-        if (waitingSince !== undefined && Date.now() - waitingSince >= stallMs) {
+        if (waitingSince !== undefined && performance.now() - waitingSince >= stallMs) {
           this.#stop(
             new DocksealError("upload-stalled", {
               detail: `no byte for ${this.#limits.stallSeconds} s after ${this.#count} bytes`,
@@ -58,18 +60,20 @@ export class IncomingBytes implements AsyncIterable<Buffer> {
         if (this.#count > this.#limits.maxBytes) {
           throw new DocksealError("file-too-large", { detail: `more than ${this.#limits.maxBytes} bytes` });
         }
-        this.#sha256.update(chunk);
-        this.#sm3?.update(chunk);
+        this.#digests?.update(chunk);
         yield chunk;
-        waitingSince = Date.now();
+        waitingSince = performance.now();
       }
     } finally {
-      clearInterval(timer);
+      this.end();
     }
   }
 
-  /** Figures of all bytes; only once, after the iteration ended. */
-  finish(): { sizeBytes: number; sha256: string; sm3: string | undefined } {
-    return { sizeBytes: this.#count, sha256: this.#sha256.digest("hex"), sm3: this.#sm3?.digest("hex") };
+  /**
+   * The transfer is over, also when the source still owes an answer: a bare body whose sender went away never gives one,
+   * the iteration then never ends by itself, and its clock would keep the process alive for ever.
+   */
+  end(): void {
+    clearInterval(this.#clock);
   }
 }

@@ -12,12 +12,13 @@ import {
   speakingDatabase,
   type Tx,
 } from "#db";
-import { knownRecorder, recorderForStation, type StationActor } from "#identity";
-import { DocksealError, isProblem, newId } from "#kernel";
+import { knownRecorder, type PersonActor, recorderForStation, type StationActor } from "#identity";
+import { DocksealError, isProblem, type Json, newId } from "#kernel";
+import { type ClipMetadata, capturedInstant, type DocumentMetadata } from "#metadata";
 import type { EvidenceStore, PutResult } from "#store";
-import { capturedInstant } from "./capture-time.ts";
+import { Digests, type Figures } from "./digests.ts";
 import { IncomingBytes, type IncomingLimits } from "./incoming-bytes.ts";
-import type { ClipMetadata } from "./metadata.ts";
+import { promisedBytes } from "./upload/rows.ts";
 
 export interface IngestDependencies {
   readonly db: Database;
@@ -27,19 +28,33 @@ export interface IngestDependencies {
   readonly onCleanUpError: (error: unknown, objectKey: string) => void;
 }
 
-export interface Upload {
-  readonly station: StationActor;
-  readonly metadata: ClipMetadata;
+/** Who brings it: a station what it read from a recorder, or a person a document. */
+export type Brought =
+  | { readonly station: StationActor; readonly metadata: ClipMetadata }
+  | { readonly person: PersonActor; readonly metadata: DocumentMetadata };
+
+export type Upload = Brought & {
   readonly body: AsyncIterable<Buffer>;
   /** Digest from the header `Repr-Digest` (RFC 9530), hex. */
   readonly reprSha256?: string;
   readonly signal: AbortSignal;
   readonly traceId: string;
+  /** Absent: the station showed its own token. */
+  readonly origin?: Origin;
+};
+
+/** How a clip came in, when not with a station's own token. */
+export interface Origin {
+  readonly source: "gateway" | "person";
+  /** Stands in the event of the arrival. */
+  readonly details: { readonly [key: string]: Json };
+  /** Runs in the transaction that makes the clip, or finds it there; what it throws refuses the upload. */
+  readonly settle: (tx: Tx, received: Received) => Promise<void>;
 }
 
 export interface Received {
   readonly clipId: string;
-  /** False when this recorder had sent the same bytes before: the clip is the one from then. */
+  /** False when this recorder, or the organization's people, had brought the same bytes before: the clip is the one from then. */
   readonly created: boolean;
 }
 
@@ -59,19 +74,20 @@ export async function receiveClip(deps: IngestDependencies, upload: Upload): Pro
   const clipId = newId();
   const objectKey = `originals/${clipId.slice(0, 8)}/${clipId}`;
   await speakingDatabase(async () => {
-    await knownRecorder(db, upload.station, metadata.recorderSerial);
+    if ("station" in upload) await knownRecorder(db, upload.station, upload.metadata.recorderSerial);
     await beginIntent(db, objectKey, "original");
   });
 
   const stop = new AbortController();
+  const digests = new Digests({ sm3: metadata.digest?.sm3 !== undefined });
   const bytes = new IncomingBytes(upload.body, deps.limits, {
-    sm3: metadata.digest?.sm3 !== undefined,
+    digests,
     stop: (reason) => stop.abort(reason),
   });
   const heartbeat = setInterval(() => {
     keepIntentAlive(db, objectKey).catch((error: unknown) => deps.onCleanUpError(error, objectKey));
   }, signOfLifeMs(deps.limits.abandonedSeconds));
-  let arrived: ReturnType<IncomingBytes["finish"]>;
+  let arrived: Figures;
   let stored: PutResult;
   try {
     const sizeBytes = metadata.sizeBytes === undefined ? {} : { sizeBytes: metadata.sizeBytes };
@@ -80,14 +96,16 @@ export async function receiveClip(deps: IngestDependencies, upload: Upload): Pro
       body: bytes,
       ...sizeBytes,
       ...(declaredSha256 === undefined ? {} : { sha256: declaredSha256 }),
+      promisedBytes: () => speakingDatabase(() => promisedBytes(db)),
       signal: AbortSignal.any([upload.signal, stop.signal]),
     });
-    arrived = bytes.finish();
+    arrived = digests.finish();
     refuseDifference(metadata, declaredSha256, arrived, stored);
   } catch (error) {
     await cleanUp(deps, objectKey, isProblem(error, "store-unavailable"));
     throw error;
   } finally {
+    bytes.end();
     clearInterval(heartbeat);
   }
 
@@ -118,10 +136,11 @@ function agreedSha256(upload: Upload): string | undefined {
   return fromMetadata ?? upload.reprSha256;
 }
 
-function refuseDifference(
-  metadata: ClipMetadata,
+/** @throws DocksealError when what arrived, or what the store kept, is not what was declared. */
+export function refuseDifference(
+  metadata: Pick<ClipMetadata, "sizeBytes" | "digest">,
   declaredSha256: string | undefined,
-  arrived: { sizeBytes: number; sha256: string; sm3: string | undefined },
+  arrived: Figures,
   stored: PutResult,
 ): void {
   if (arrived.sizeBytes === 0) throw new DocksealError("empty-file");
@@ -148,22 +167,29 @@ function refuseDifference(
 }
 
 interface NewClip {
-  readonly upload: Upload;
+  readonly upload: Brought & Pick<Upload, "traceId" | "origin">;
   readonly clipId: string;
   readonly arrived: { sizeBytes: number; sha256: string };
   readonly stored: PutResult;
 }
 
-async function makeClip(tx: Tx, { upload, clipId, arrived, stored }: NewClip): Promise<Received> {
-  const { metadata, station } = upload;
-  const recorderId = await recorderForStation(tx, station, metadata.recorderSerial);
+/**
+ * The last step of every way in: makes stored bytes a clip, or finds the clip that the same recorder's same bytes are.
+ * Ends the intent of the stored object only when the clip is created.
+ * @throws DocksealError `upload-aborted` when the sweeper has taken the object.
+ */
+export async function makeClip(tx: Tx, { upload, clipId, arrived, stored }: NewClip): Promise<Received> {
+  const bringer = "station" in upload ? upload.station : upload.person;
+  const metadata: Omit<ClipMetadata, "recorderSerial"> = upload.metadata;
+  const recorderId =
+    "station" in upload ? await recorderForStation(tx, upload.station, upload.metadata.recorderSerial) : null;
   const digests = { sha256: arrived.sha256, sizeBytes: arrived.sizeBytes };
   const row = await tx
     .insertInto("clip")
     .values({
       id: clipId,
-      organizationId: station.organizationId,
-      stationId: station.id,
+      organizationId: bringer.organizationId,
+      stationId: "station" in upload ? upload.station.id : null,
       recorderId,
       state: "received",
       kind: metadata.kind ?? "other",
@@ -180,31 +206,46 @@ async function makeClip(tx: Tx, { upload, clipId, arrived, stored }: NewClip): P
       evidencePurpose: metadata.evidencePurpose ?? null,
       stage: metadata.stage ?? null,
       placeText: metadata.place?.text ?? null,
+      ...(upload.origin === undefined ? {} : { source: upload.origin.source }),
     })
     // Waits for a rival transaction with the same recorder and bytes, so that two uploads at once give one clip.
-    .onConflict((conflict) => conflict.columns(["recorderId", "sha256", "sizeBytes"]).doNothing())
+    .onConflict((conflict) =>
+      recorderId === null
+        ? conflict.columns(["organizationId", "sha256", "sizeBytes"]).where("recorderId", "is", null).doNothing()
+        : conflict.columns(["recorderId", "sha256", "sizeBytes"]).doNothing(),
+    )
     .returning("id")
     .executeTakeFirst();
-  const details = { ...digests, station: station.id, recorderSerial: metadata.recorderSerial, metadata };
+  const origin = upload.origin === undefined ? {} : { source: upload.origin.source, ...upload.origin.details };
+  const device =
+    "station" in upload ? { station: upload.station.id, recorderSerial: upload.metadata.recorderSerial } : {};
+  const details = { ...digests, ...device, metadata: upload.metadata, ...origin };
   if (row === undefined) {
     const earlier = await tx
       .selectFrom("clip")
       .select("id")
-      .where("recorderId", "=", recorderId)
+      .where("organizationId", "=", bringer.organizationId)
+      .where("recorderId", "is not distinct from", recorderId)
       .where("sha256", "=", arrived.sha256)
       .where("sizeBytes", "=", arrived.sizeBytes)
       .executeTakeFirstOrThrow();
-    await appendEvent(tx, { type: "clip.received-again", clipId: earlier.id, actor: station, details });
-    return { clipId: earlier.id, created: false };
+    await appendEvent(tx, { type: "clip.received-again", clipId: earlier.id, actor: bringer, details });
+    const again = { clipId: earlier.id, created: false };
+    await upload.origin?.settle(tx, again);
+    return again;
   }
   if (!(await endIntent(tx, stored.key))) {
     throw new DocksealError("upload-aborted", {
       detail: "the upload gave no sign of life for too long and was swept; send the file again",
     });
   }
-  await appendEvent(tx, { type: "clip.received", clipId, actor: station, details });
+  const { key, versionId } = stored;
+  const arrival = { ...details, stored: { key, versionId } };
+  await appendEvent(tx, { type: "clip.received", clipId, actor: bringer, details: arrival });
   await planSteps(tx, clipId, ["hash"], upload.traceId);
-  return { clipId, created: true };
+  const received = { clipId, created: true };
+  await upload.origin?.settle(tx, received);
+  return received;
 }
 
 async function clipExists(db: Database, clipId: string): Promise<boolean> {

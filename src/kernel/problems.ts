@@ -26,10 +26,25 @@ export const problems = {
     "Send the `csrfToken` of your session in the header `x-csrf-token`.",
   ],
   forbidden: [403, "Not allowed", "Your role does not allow this. Ask an administrator of your organization."],
+  "purpose-required": [
+    403,
+    "Purpose of viewing required",
+    "Say what the clip is viewed for with `POST /api/v1/clips/{id}/viewings`, then ask again: it is logged before anything is sent.",
+  ],
   "other-organization": [
     403,
     "Belongs to another organization",
     "This recorder is registered with another organization. Dock it at a station of that organization, or have it transferred.",
+  ],
+  "gateway-key-refused": [
+    401,
+    "Gateway key not accepted",
+    "In the address `gzz_xh` and `authkey` must be a station's number and a key that was issued for it and not revoked. Ask an administrator.",
+  ],
+  "source-address-refused": [
+    403,
+    "Not from this address",
+    "The key may not be used from there. Ask an administrator to issue one for the station's address.",
   ],
   "too-many-requests": [429, "Too many requests", "Wait for the number of seconds in `Retry-After`, then try again."],
   // shape of a request
@@ -92,8 +107,51 @@ export const problems = {
     "Digest differs",
     "The bytes that arrived do not have the declared digest. Read the file again and send it once more.",
   ],
+  "not-announced": [
+    404,
+    "Not announced",
+    "No record of that file number came from this station. Send the record to /v3/fileinfo before the bytes.",
+  ],
+  "file-number-reused": [
+    409,
+    "File number used for another file",
+    "This station sent another file under that number. Both are not one: give the new file a number of its own, and keep it until then.",
+  ],
+  "records-refused": [
+    400,
+    "Records refused",
+    "The records named in `refused` were not taken, the others were. Correct them and send them again.",
+  ],
+  "wiped-without-receipt": [
+    409,
+    "Deleted without a receipt",
+    "The file was deleted before there was proof that it is held. It is logged and an alarm stands. Delete only what /v3/can_delete_files lists.",
+  ],
   "upload-stalled": [408, "Upload stalled", "No byte arrived for a while. Check the line and send the file again."],
   "upload-aborted": [400, "Upload aborted", "The connection ended before the file did. Send the file again."],
+  // a resumable upload (tus 1.0)
+  "tus-version-unsupported": [412, "Version of tus not supported", "Send `Tus-Resumable: 1.0.0` with every request."],
+  "upload-offset-differs": [409, "Offset differs", "Ask with HEAD how far the upload is, and go on from there."],
+  "upload-locked": [
+    423,
+    "Upload locked",
+    "Another request is writing this upload. Ask with HEAD after `Retry-After`, and go on from the offset it gives.",
+  ],
+  "upload-incomplete": [
+    409,
+    "Upload incomplete",
+    "Bytes are missing. Ask with HEAD how many there are, and send the rest.",
+  ],
+  "upload-gone": [
+    410,
+    "Upload gone",
+    "It expired or was ended, or the store does not hold its parts any more. No clip came of it: begin a new upload.",
+  ],
+  "checksum-differs": [
+    460,
+    "Checksum differs",
+    "The bytes of this request do not have the checksum of `Upload-Checksum` and were not kept. Send them again.",
+  ],
   // the machine behind
   "store-unavailable": [
     503,
@@ -110,6 +168,16 @@ export const problems = {
     503,
     "Busy",
     "As many uploads as this server can hold are running. Send the file again after `Retry-After`.",
+  ],
+  "too-many-uploads": [
+    429,
+    "Too many uploads",
+    "This station has as many uploads running as it may have at once. Send the file again after `Retry-After`.",
+  ],
+  "too-many-streams": [
+    503,
+    "Too many streams of events",
+    "As many streams are open as `detail` says. Close some, or ask for lists from time to time instead.",
   ],
   "shutting-down": [503, "Shutting down", "The server is stopping. Send the request again after `Retry-After`."],
   "object-exists": [
@@ -138,10 +206,25 @@ export const problems = {
     "Not sealed yet",
     "Ask again after `Retry-After`: the receipt exists once the clip is sealed. Keep the file until then.",
   ],
+  "no-seal-bundle": [
+    404,
+    "No seal bundle",
+    "Text, short files and clips that were sealed by an older version have none. The receipt proves the same: read that.",
+  ],
   quarantined: [
     409,
     "In quarantine",
     "What is stored differs from what came in. Keep your copy, and have the operator run `dockseal doctor`.",
+  ],
+  "wipe-not-covered": [
+    409,
+    "Wipe not covered",
+    "Wipe a file only on a verified receipt for its own bytes. When it is gone already, keep the receipt and tell the operator.",
+  ],
+  "nothing-to-audit": [
+    409,
+    "Nothing to audit",
+    "No clip in this scope is sealed yet, or it was sealed only now. Try again when there is one.",
   ],
   "no-playback": [409, "No playable copy", "The clip has no playable copy (yet). Its original can be fetched."],
   "timestamp-rejected": [
@@ -163,6 +246,33 @@ export const problems = {
     422,
     "Proof rejected",
     "The proof is well formed but does not hold. Do not rely on what it says; keep it, and tell the auditor.",
+  ],
+  "log-rolled-back": [
+    500,
+    "Custody log rolled back",
+    'The database is older than a checkpoint that was given away. Restore the newer backup; docs/operations.md, "When the log refuses to sign", names the other ways out.',
+  ],
+  "log-forked": [
+    500,
+    "Custody log forked",
+    'The log\'s entries are not those that were signed. Stop, keep every backup, restore the one that continues the checkpoint named in `detail`; docs/operations.md, "When the log refuses to sign".',
+  ],
+  // export
+  "export-refused": [409, "Cannot be exported", "See `detail`. Then ask for the export again."],
+  "export-not-done": [
+    409,
+    "Export not done",
+    "Ask for the export's state until it is `done`; when it is `failed`, its `problem` says why.",
+  ],
+  "export-removed": [
+    410,
+    "Bag removed",
+    "Bags are removed DOCKSEAL_EXPORT_DAYS after they were made. Ask for the export again.",
+  ],
+  "log-behind": [
+    503,
+    "Custody log behind",
+    "Events wait for their place in the custody log. Make sure that `dockseal work` runs, and ask `dockseal doctor`.",
   ],
   // derive
   "media-tool-failed": [

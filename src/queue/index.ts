@@ -7,4 +7,4 @@ export {
   type QueueOptions,
   type StartOptions,
 } from "./queue.ts";
-export type { JobContext, JobHandler, JobOutcome } from "./workplace.ts";
+export type { JobContext, JobHandler, JobHandlers, JobOutcome } from "./workplace.ts";

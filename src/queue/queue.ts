@@ -4,7 +4,7 @@ import { isJobName, type Job, type JobName, jobNames, parsePayload } from "./job
 import { openPostgres } from "./postgres.ts";
 import { openRedis } from "./redis.ts";
 import { settledWithin } from "./within.ts";
-import { type JobHandler, type JobOutcome, Workplace } from "./workplace.ts";
+import { type JobHandler, type JobHandlers, type JobOutcome, Workplace } from "./workplace.ts";
 
 export interface QueueOptions {
   /** `redis://`, `rediss://` or `postgres://`. */
@@ -67,7 +67,7 @@ export class Queue {
   readonly #options: QueueOptions;
   readonly #backend: Backend;
   readonly #producers = new Map<JobName, Producer>();
-  readonly #workplaces = new Map<JobName, Workplace>();
+  readonly #workplaces = new Map<JobName, { close(deadlineMs: number): Promise<void> }>();
   readonly #failed = new Map<JobName, number>();
   #closed: Promise<void> | undefined;
 
@@ -109,7 +109,7 @@ export class Queue {
   }
 
   /** Does jobs of one kind from now on. */
-  work(name: JobName, handler: JobHandler, { concurrency = 1 }: { concurrency?: number } = {}): void {
+  work<N extends JobName>(name: N, handler: JobHandler<N>, { concurrency = 1 }: { concurrency?: number } = {}): void {
     if (this.#closed !== undefined) throw new DocksealError("shutting-down");
     if (this.#workplaces.has(name)) {
       throw new DocksealError("configuration-invalid", { detail: `job ${name} has two handlers` });
@@ -128,10 +128,7 @@ export class Queue {
    * Does jobs of every kind, or of those asked for.
    * @throws DocksealError `configuration-invalid` when a kind has no handler, or a name is no kind of job.
    */
-  startAll(
-    handlers: Partial<Record<JobName, JobHandler>>,
-    { concurrency = {}, queues = jobNames }: StartOptions = {},
-  ): void {
+  startAll(handlers: Partial<JobHandlers>, { concurrency = {}, queues = jobNames }: StartOptions = {}): void {
     const unknown = [...Object.keys(handlers), ...queues].filter((name) => !isJobName(name));
     const wanted = jobNames.filter((name) => queues.includes(name));
     const missing = wanted.filter((name) => handlers[name] === undefined);
@@ -140,10 +137,10 @@ export class Queue {
       ...missing.map((name) => `job ${name} has no handler`),
     ];
     if (faults.length > 0) throw new DocksealError("configuration-invalid", { detail: faults.join("; ") });
-    for (const name of wanted) {
-      const handler = handlers[name];
+    const start = <N extends JobName>(name: N, handler: JobHandler<N> | undefined): void => {
       if (handler !== undefined) this.work(name, handler, { concurrency: concurrency[name] ?? 1 });
-    }
+    };
+    for (const name of wanted) start(name, handlers[name]);
   }
 
   async health(): Promise<QueueHealth> {

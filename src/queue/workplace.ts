@@ -14,30 +14,33 @@ export interface JobContext {
 }
 
 /** Does one job. May run twice for the same clip, even at the same time: the database decides what counts. */
-export type JobHandler = (payload: JobPayload, context: JobContext) => Promise<void>;
+export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<void>;
+
+/** One handler a kind of job. */
+export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
 
 export type JobOutcome = "done" | "retry" | "failed" | "stalled";
 
-export interface WorkplaceOptions {
+export interface WorkplaceOptions<N extends JobName> {
   readonly backend: Backend;
   readonly log: Log;
-  readonly name: JobName;
+  readonly name: N;
   readonly queueName: string;
-  readonly handler: JobHandler;
+  readonly handler: JobHandler<N>;
   readonly concurrency: number;
   readonly lockDurationMs: number;
   readonly onOutcome: (outcome: JobOutcome) => void;
 }
 
 /** Where jobs of one kind are done: keeps one BullMQ worker going, through every absence of the server, until closed. */
-export class Workplace {
-  readonly #options: WorkplaceOptions;
+export class Workplace<N extends JobName = JobName> {
+  readonly #options: WorkplaceOptions<N>;
   readonly #closing = new AbortController();
   readonly #running = new Set<{ readonly jobId: string | undefined; readonly control: AbortController }>();
   #worker: Consumer | undefined;
   #lastError = { message: "", at: 0 };
 
-  constructor(options: WorkplaceOptions) {
+  constructor(options: WorkplaceOptions<N>) {
     this.#options = options;
     void this.#keepWorking();
   }
@@ -129,11 +132,11 @@ export class Workplace {
     }
   }
 
-  #parse(job: TakenJob): JobPayload {
+  #parse(job: TakenJob): JobPayload<N> {
     try {
       if (job.name !== this.#options.name)
         throw new DocksealError("internal", { detail: `job ${job.name} is in the queue of another` });
-      return parsePayload(job.name, job.data);
+      return parsePayload(this.#options.name, job.data);
     } catch (error) {
       throw new UnrecoverableError(error instanceof Error ? error.message : String(error)); // trying again would not mend it
     }

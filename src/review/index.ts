@@ -1,1 +1,1 @@
-export { noteViewing, type Rendition } from "./viewing.ts";
+export { beginViewing, noteOriginalRead, requirePurpose } from "./viewing.ts";

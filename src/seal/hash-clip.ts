@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { appendEvent } from "#custody";
 import { type Database, finishStep, inTransaction, planSteps, stepIsPending, touchStep } from "#db";
 import { encodeSealManifest } from "#evidence";
@@ -18,6 +19,8 @@ export interface SealDependencies {
   readonly clock: Clock;
   /** Told of every clip that goes into quarantine. */
   readonly onQuarantine: (clipId: string, reason: string) => void;
+  /** Tries to put damaged bytes right from a copy. @returns whether it did; the clip then reads as it was sealed. */
+  readonly repair?: (clip: ClipRecord, reason: string, signal: AbortSignal) => Promise<boolean>;
   /** Told about a sign of life that could not be given: at worst the step is queued twice. */
   readonly onSideError: (error: unknown) => void;
 }
@@ -77,11 +80,12 @@ export async function hashClip(
     const retainedUntil = retention.until.toISOString();
     await markHashed(tx, clip.id, { sm3: digests.sm3, chunkRoot: digests.chunkRoot, retainedUntil });
     const { sizeBytes, sha256, sm3, chunkRoot } = digests;
+    const manifestSha256 = createHash("sha256").update(manifest).digest("hex");
     await appendEvent(tx, {
       type: "clip.hashed",
       clipId: clip.id,
       actor,
-      details: { sizeBytes, sha256, sm3, chunkRoot, retainedUntil },
+      details: { sizeBytes, sha256, sm3, chunkRoot, retainedUntil, manifestSha256 },
     });
     await planSteps(tx, clip.id, ["timestamp", "transcode", "bind"], job.traceId);
   });

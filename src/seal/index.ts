@@ -1,5 +1,15 @@
+export { hasSealBundle, sealBundleOfClip, sealKeys, trustedRoot } from "./bundle-of-clip.ts";
 export { hashClip, type SealDependencies } from "./hash-clip.ts";
-export { receiptOfClip } from "./receipt.ts";
+export type { StoredDigests } from "./hash-thread.ts";
+export { type ExpectedDigests, fits, lookAtStored } from "./look.ts";
+export type { PublishDependencies } from "./publish.ts";
+export { quarantineClip, reasons } from "./quarantine.ts";
+export { readBack } from "./read-back.ts";
+export { clipsWithReceipt, receiptOfClip } from "./receipt.ts";
+export { type ClipSeal, sealOfClip } from "./seal-of-clip.ts";
+export { firstThatStamps } from "./several-authorities.ts";
+export { exportSignerIn, type SealKey, sealKeyIn } from "./signing-keys.ts";
 export { timestampClip } from "./timestamp-clip.ts";
-export { authorityAt, builtInAuthority, type TimestampSource } from "./timestamp-source.ts";
-export { type StoredVerification, verifyStored } from "./verify-stored.ts";
+export { keepRenewing, type RenewalDependencies, renewTimestamps } from "./timestamp-renewal.ts";
+export { authorityAt, builtInAuthority, type Timestamped, type TimestampSource } from "./timestamp-source.ts";
+export { type StoredVerification, type VerificationProgress, verifyStored } from "./verify-stored.ts";

@@ -1,17 +1,19 @@
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DocksealError, problems } from "#kernel";
 import type { ObjectRef } from "#store";
-import type { HashMessage, HashThreadData, StoredDigests } from "./hash-thread.ts";
+import type { HashMessage, HashRequest, HashThreadData, StoredDigests } from "./hash-thread.ts";
 
 /**
  * Reads a stored version whole, in a thread of its own, and hashes it: SHA-256, SM3, RFC 6962 root over 4 MiB chunks.
- * @param onProgress bytes read so far, every two seconds.
+ * @param onProgress bytes read so far, every two seconds, or every `progressMs`.
+ * @param bytesPerSecond reads no faster than that, for readers who have time.
  * @throws DocksealError of the store (`store-unavailable`, `object-missing`), or the signal's reason.
  */
 export function readBack(
   storeUrl: string,
   ref: ObjectRef,
-  options: { signal: AbortSignal; onProgress?: (bytes: number) => void },
+  options: { signal: AbortSignal; onProgress?: (bytes: number) => void; progressMs?: number; bytesPerSecond?: number },
 ): Promise<StoredDigests> {
   options.signal.throwIfAborted();
   return new Promise((resolve, reject) => {
@@ -27,13 +29,21 @@ export function readBack(
     thread.on("message", (message: HashMessage) => {
       if (message.type === "progress") options.onProgress?.(message.bytes);
       else if (message.type === "done") settle(keepThread, () => resolve(message.digests));
-      else settle(endThread, () => reject(faultOf(message.code, message.message)));
+      else {
+        // Nothing there is an answer like any other; after another fault the thread's store may be in any state.
+        const fate = message.code === "object-missing" ? keepThread : endThread;
+        settle(fate, () => reject(faultOf(message.code, message.message)));
+      }
     });
     thread.on("error", (error) => settle(endThread, () => reject(error)));
     thread.on("exit", (code) => settle(endThread, () => reject(new Error(`the hash thread ended with code ${code}`))));
-    thread.postMessage(ref);
+    const { bytesPerSecond, progressMs = 2000 } = options;
+    thread.postMessage({ ref, bytesPerSecond, progressMs } satisfies HashRequest);
   });
 }
+
+/** Beside this one, built or as the source. */
+const threadScript = new URL(`./hash-thread${extname(import.meta.url)}`, import.meta.url);
 
 /*
  * To start a thread takes about 0.4 s of processor time, more than to hash 100 MB: the last ones wait a while for the
@@ -48,7 +58,7 @@ function takeThread(storeUrl: string): Worker {
   const [found] = at < 0 ? [] : spare.splice(at, 1);
   if (found === undefined) {
     const workerData: HashThreadData = { storeUrl };
-    return new Worker(new URL("./hash-thread.ts", import.meta.url), { workerData, env: {} });
+    return new Worker(threadScript, { workerData, env: {} });
   }
   clearTimeout(found.timer);
   forget(found.thread);

@@ -1,15 +1,20 @@
 import { createHash } from "node:crypto";
 import { appendEvent } from "#custody";
-import { type Database, finishStep, inTransaction, stepIsPending } from "#db";
+import { finishStep, inTransaction, noteStepError, stepIsPending } from "#db";
+import { imprintsOf } from "#evidence";
+import type { SystemActor } from "#identity";
 import { holdClip, markSealed } from "#ingest";
-import type { TimestampSource } from "./timestamp-source.ts";
+import { type PublishDependencies, publishSeal, signOriginal } from "./publish.ts";
+
+const actor: SystemActor = { type: "system", id: "timestamp" };
 
 /**
  * Takes a timestamp over the seal manifest, and seals the clip: from here on it is evidence, and its receipt exists as
- * soon as the log's next checkpoint is signed. Done already: nothing.
+ * soon as the log's next checkpoint is signed. Where its digest may be public, the original is signed as well, and the
+ * signature published. Done already: nothing.
  */
 export async function timestampClip(
-  deps: { db: Database; timestamps: TimestampSource },
+  deps: PublishDependencies,
   job: { clipId: string; signal: AbortSignal },
 ): Promise<void> {
   const { db, timestamps } = deps;
@@ -20,24 +25,26 @@ export async function timestampClip(
     .select("manifest")
     .where("clipId", "=", clipId)
     .executeTakeFirstOrThrow();
-  const imprint = createHash("sha256").update(manifest).digest();
-  const { tokenDer, genTime } = await timestamps.stamp(imprint, job.signal);
+  const imprints = imprintsOf(manifest);
+  const { tokenDer, genTime, authority, independent, roots, passedOver } = await timestamps.stamp(imprints, job.signal);
+  if (passedOver.length > 0) await noteStepError(db, clipId, "timestamp", `passed over ${passedOver.join("; ")}`);
+  const signed = await signOriginal(deps, clipId, job.signal);
   await inTransaction(db, async (tx) => {
     // What went into quarantine meanwhile gets no seal.
     if ((await holdClip(tx, clipId)) !== "hashed" || !(await finishStep(tx, clipId, "timestamp"))) return;
     await markSealed(tx, clipId);
     const details = {
-      manifestSha256: imprint.toString("hex"),
+      manifestSha256: imprints.sha256.toString("hex"),
       timestamp: {
         tokenSha256: createHash("sha256").update(tokenDer).digest("hex"),
         genTime: genTime.toISOString(),
-        independent: timestamps.independent,
+        independent,
       },
     };
     const eventId = await appendEvent(tx, {
       type: "clip.sealed",
       clipId,
-      actor: { type: "system", id: "timestamp" },
+      actor,
       details,
     });
     await tx
@@ -46,11 +53,12 @@ export async function timestampClip(
         clipId,
         token: tokenDer,
         generatedAt: genTime.toISOString(),
-        authority: timestamps.name,
-        independent: timestamps.independent,
-        roots: [...timestamps.roots],
+        authority,
+        independent,
+        roots: [...roots],
         eventId,
       })
       .executeTakeFirstOrThrow();
+    if (signed !== undefined) await publishSeal(tx, clipId, signed, actor);
   });
 }

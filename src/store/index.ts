@@ -10,8 +10,10 @@ import { type Credentials, parseStoreUrl } from "./store-url.ts";
 export type { StoreLog, StoreLogLine } from "./log.ts";
 export { MemoryBudget, type Reservation } from "./memory-budget.ts";
 export type * from "./port.ts";
+export { reaches } from "./retention.ts";
 export type { S3Timeouts } from "./s3/connection.ts";
 export type { Credentials } from "./store-url.ts";
+export { collectYoungGarbage } from "./young-garbage.ts";
 
 export interface StoreOptions {
   /** Gives up opening. It has no effect on the opened store: that one ends with `close()`. */

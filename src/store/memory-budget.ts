@@ -1,3 +1,5 @@
+import { DocksealError } from "#kernel";
+
 /** Bytes set aside for one put. Releasing twice is harmless. */
 export interface Reservation {
   readonly bytes: number;
@@ -21,6 +23,21 @@ export class MemoryBudget {
 
   get freeBytes(): number {
     return this.bytes - this.#reserved;
+  }
+
+  /** @throws DocksealError `no-budget` when `bytes` are not free now. */
+  reserve(bytes: number): Reservation {
+    const reservation = this.tryReserve(bytes);
+    if (reservation === undefined) throw new DocksealError("no-budget", { retryAfterSeconds: 5 });
+    return reservation;
+  }
+
+  /**
+   * Sets `most` aside while a quarter of what is free has room for it: others want to come in too. Otherwise `least`.
+   * @throws DocksealError `no-budget`.
+   */
+  reserveUpTo(most: number, least: number): Reservation {
+    return this.reserve(most <= this.freeBytes / 4 ? most : least);
   }
 
   /** Undefined when `bytes` are not free now. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  imprintsOf,
   inclusionHolds,
   leafHash,
   openCheckpoint,
@@ -12,28 +13,16 @@ import {
   parseSealedDetails,
   parseSealManifest,
   parseTlogProof,
+  type Receipt,
   type SealedDetails,
   type SealManifest,
   type VerifiedTimestamp,
+  verifyTimestampChain,
   verifyTimestampToken,
 } from "#evidence";
-import { DocksealError } from "#kernel";
+import { CheckList, failed, needed, notChecked, type Verdict } from "./check-list.ts";
 import type { Trust } from "./trust.ts";
-
-export interface Check {
-  readonly name: string;
-  readonly status: "passed" | "failed" | "not-checked";
-  /** One sentence for people. */
-  readonly detail: string;
-}
-
-export interface Verdict {
-  /** True when no check failed. Which were not made, and why, is in `checks`. */
-  readonly ok: boolean;
-  /** The clip that the log entry names, when it could be read. */
-  readonly clipId?: string;
-  readonly checks: readonly Check[];
-}
+import { checkWitnessed } from "./witnessed.ts";
 
 /** Digests of the file at hand, see ContentDigests. */
 export interface FileFacts {
@@ -47,13 +36,15 @@ export interface ReceiptExpectations {
   /** Without it the keys inside the receipt are used, and whose they are is not checked. */
   readonly trust?: Trust;
   readonly file?: FileFacts;
+  /** What time it is where the receipt is checked. Without it nothing is said about certificates that have ended since. */
+  readonly now?: Date;
 }
 
 /**
  * Checks a receipt offline. Every check is made and reported, also after one has failed; one that needs what another
  * could not find is `not-checked`. Never throws for what is in the receipt.
  */
-export async function verifyReceipt(text: string, { trust, file }: ReceiptExpectations = {}): Promise<Verdict> {
+export async function verifyReceipt(text: string, { trust, file, now }: ReceiptExpectations = {}): Promise<Verdict> {
   const list = new CheckList();
   const receipt = list.make("receipt-format", "well formed", () => parseReceipt(text));
 
@@ -76,6 +67,7 @@ export async function verifyReceipt(text: string, { trust, file }: ReceiptExpect
     if (trust === undefined) throw notChecked("no trust file was given: the log's key is the receipt's own word");
     openCheckpoint(parseTlogProof(needed(receipt).proof).checkpoint, trust.logs);
   });
+  checkWitnessed(list, () => parseTlogProof(needed(receipt).proof).checkpoint, trust);
 
   const details = list.make("opening", "these are the details that were logged", () =>
     sealedDetails(needed(receipt).opening, needed(sealed), needed(receipt).timestampIndependent),
@@ -89,18 +81,24 @@ export async function verifyReceipt(text: string, { trust, file }: ReceiptExpect
 
   const timestamp = list.make("timestamp-token", "a time was given for the manifest", () => {
     const { manifest: bytes, timestampToken, timestampRoots } = needed(receipt);
-    const imprint = createHash("sha256").update(bytes).digest();
-    return verifyTimestampToken(timestampToken, { imprint, roots: timestampRoots });
+    return verifyTimestampToken(timestampToken, { imprint: imprintsOf(bytes), roots: timestampRoots });
   });
   list.make("timestamp-logged", "the timestamp that was logged", () =>
     checkLogged(needed(receipt).timestampToken, details, timestamp),
   );
   list.make("timestamp-authority-trusted", "given by an authority that is trusted here", () => {
     if (trust === undefined) throw notChecked("no trust file was given: the authority is the receipt's own word");
-    const { manifest: bytes, timestampToken } = needed(receipt);
-    const imprint = createHash("sha256").update(bytes).digest();
-    verifyTimestampToken(timestampToken, { imprint, roots: trust.timestampRoots });
+    verifyTimestampChain(tokensOf(needed(receipt)), {
+      imprint: imprintsOf(needed(receipt).manifest),
+      roots: trust.timestampRoots,
+    });
   });
+  const renewed = list.make("timestamp-renewals", "each taken over the one before, in time", () => {
+    const { manifest: bytes, timestampRenewals, timestampRoots: roots } = needed(receipt);
+    if (timestampRenewals === undefined) throw notChecked("the timestamp was not renewed");
+    return verifyTimestampChain(tokensOf(needed(receipt)), { imprint: imprintsOf(bytes), roots });
+  });
+  checkCurrent(list, receipt?.timestampRenewals === undefined ? timestamp : renewed?.at(-1), now);
   list.make("timestamp-independent", "", () => {
     throw notChecked(
       needed(receipt).timestampIndependent
@@ -115,7 +113,7 @@ export async function verifyReceipt(text: string, { trust, file }: ReceiptExpect
 
   checkFile(list, file, manifest);
   return {
-    ok: list.checks.every(({ status }) => status !== "failed"),
+    ok: list.ok,
     ...(sealed === undefined ? {} : { clipId: sealed.clipId }),
     checks: list.checks,
   };
@@ -149,6 +147,32 @@ function checkLogged(
   if (needed(timestamp).genTime.toISOString() !== logged.genTime) throw failed("it tells another time than was logged");
 }
 
+/** How far our clock may be behind the authority's. */
+const clockToleranceMs = 5 * 60_000;
+
+/**
+ * A key whose certificate has ended is no longer looked after: nobody says any more that it was stolen, and whoever has
+ * it can tell any time. So a token counts for as long as its certificate, unless it was renewed before (RFC 3161 §4).
+ */
+function checkCurrent(list: CheckList, newest: VerifiedTimestamp | undefined, now: Date | undefined): void {
+  const end = newest?.validUntil.toISOString();
+  list.make("timestamp-current", `the authority's certificate is valid until ${end}`, () => {
+    const { genTime, validUntil } = needed(newest);
+    if (now === undefined)
+      throw notChecked(`the authority's certificate ends at ${end}; what time it is was not given`);
+    if (now > validUntil) {
+      throw failed(`the authority's certificate ended at ${end}: ask the log's keeper for the receipt as it is now`);
+    }
+    if (genTime.getTime() > now.getTime() + clockToleranceMs) {
+      throw failed(`it tells a time that is still to come, ${genTime.toISOString()}, or the clock here is wrong`);
+    }
+  });
+}
+
+function tokensOf({ timestampToken, timestampRenewals = [] }: Receipt): Buffer[] {
+  return [timestampToken, ...timestampRenewals];
+}
+
 function checkFile(list: CheckList, file: FileFacts | undefined, manifest: SealManifest | undefined): void {
   const same = (
     name: string,
@@ -180,35 +204,6 @@ function checkFile(list: CheckList, file: FileFacts | undefined, manifest: SealM
     (f) => f.chunkRoot,
     (m) => m.chunkTree.root,
   );
-}
-
-/** Runs checks one after the other, whatever becomes of each. */
-class CheckList {
-  readonly checks: Check[] = [];
-
-  /** @returns what the check found, or undefined when it did not pass. */
-  make<T>(name: string, good: string, run: () => T): T | undefined {
-    try {
-      const found = run();
-      this.checks.push({ name, status: "passed", detail: good });
-      return found;
-    } catch (error) {
-      if (error instanceof NotChecked) this.checks.push({ name, status: "not-checked", detail: error.message });
-      else if (error instanceof DocksealError) this.checks.push({ name, status: "failed", detail: error.message });
-      else throw error;
-      return undefined;
-    }
-  }
-}
-
-class NotChecked extends Error {}
-
-const notChecked = (why: string): NotChecked => new NotChecked(why);
-const failed = (why: string): DocksealError => new DocksealError("proof-rejected", { detail: why });
-
-function needed<T>(value: T | undefined): T {
-  if (value === undefined) throw notChecked("needs what an earlier check did not find");
-  return value;
 }
 
 function sha256(bytes: Buffer): string {

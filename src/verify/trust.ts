@@ -1,38 +1,62 @@
-import { parseCertificate, parseVkey } from "#evidence";
+import {
+  anyMembers,
+  exactMembers,
+  literal,
+  parseCertificate,
+  parseJsonOnce,
+  parseSealKey,
+  parseVkey,
+  parseWitnessPolicy,
+  type WitnessPolicy,
+} from "#evidence";
 import { DocksealError } from "#kernel";
 
-/**
- * What a verifier believes, from elsewhere than the server: a JSON file
- * `{ "type": "dockseal/trust@v1", "logs": [verifier key, …], "timestampRoots": [certificate in PEM, …] }`.
- */
+/** What a verifier believes, from elsewhere than the server: `dockseal/trust@v1`, see docs/formats.md. */
 export interface Trust {
+  /** Verifier keys of logs, of type `note`. */
   readonly logs: readonly string[];
+  /** Root certificates of timestamp authorities, PEM. */
   readonly timestampRoots: readonly string[];
+  /** When a checkpoint counts as witnessed. Absent: nothing is said about witnesses. */
+  readonly witnesses?: WitnessPolicy;
+  /** Public keys that sign originals, PEM of SubjectPublicKeyInfo. */
+  readonly sealKeys?: readonly string[];
+  /** Root certificates of those who sign exports, PEM. */
+  readonly exportRoots?: readonly string[];
 }
 
-/** Strict: exactly these members. @throws DocksealError malformed-proof. */
+const REQUIRED = ["type", "logs", "timestampRoots"];
+const OPTIONAL = ["witnesses", "sealKeys", "exportRoots"];
+
+/** Strict: these members and no others, each once and of its form. @throws DocksealError malformed-proof. */
 export function parseTrust(text: string): Trust {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new DocksealError("malformed-proof", { detail: "trust: not JSON", cause });
-  }
-  if (!isTrust(value)) {
-    throw new DocksealError("malformed-proof", { detail: "trust: not exactly `type`, `logs` and `timestampRoots`" });
-  }
-  value.logs.forEach(parseVkey);
-  value.timestampRoots.forEach(parseCertificate);
-  return { logs: value.logs, timestampRoots: value.timestampRoots };
+  const value = parseJsonOnce(text, "trust");
+  const present = OPTIONAL.filter((name) => Object.hasOwn(anyMembers(value, "trust"), name));
+  const { type, logs, timestampRoots, witnesses, sealKeys, exportRoots } = exactMembers(
+    value,
+    [...REQUIRED, ...present],
+    "trust",
+  );
+  literal(type as string, "dockseal/trust@v1", "trust: `type`");
+  return {
+    logs: listOf(logs, requireLogKey, "logs"),
+    timestampRoots: listOf(timestampRoots, parseCertificate, "timestampRoots"),
+    ...(witnesses === undefined ? {} : { witnesses: parseWitnessPolicy(witnesses, "trust: `witnesses`") }),
+    ...(sealKeys === undefined ? {} : { sealKeys: listOf(sealKeys, parseSealKey, "sealKeys") }),
+    ...(exportRoots === undefined ? {} : { exportRoots: listOf(exportRoots, parseCertificate, "exportRoots") }),
+  };
 }
 
-function isTrust(value: unknown): value is Trust {
-  if (typeof value !== "object" || value === null) return false;
-  const { type, logs, timestampRoots, ...others } = value as Record<string, unknown>;
-  if (type !== "dockseal/trust@v1" || Object.keys(others).length > 0) return false;
-  return isTexts(logs) && isTexts(timestampRoots);
+function listOf(value: unknown, requireForm: (item: string) => unknown, name: string): string[] {
+  const isTexts = Array.isArray(value) && value.every((item) => typeof item === "string");
+  if (!isTexts) throw malformed(`trust: \`${name}\` is not a list of texts`);
+  for (const item of value) requireForm(item);
+  return value;
 }
 
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
+/** A witness's key among them would let a witness speak for a log. */
+function requireLogKey(vkey: string): void {
+  if (parseVkey(vkey).type !== "note") throw malformed("trust: a key under `logs` is not a log's");
 }
+
+const malformed = (detail: string): DocksealError => new DocksealError("malformed-proof", { detail });

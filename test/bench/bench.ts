@@ -3,18 +3,30 @@ import { parseArgs } from "node:util";
 import { Endings } from "./endings.ts";
 import { asTable, type Row } from "./report.ts";
 
-const usage = `npm run bench -- ingest [--gib N] [--uploads 1,8] [--rounds N] [--json]
-npm run bench -- log    [--events N] [--rounds N] [--json]
+const usage = `npm run bench -- ingest [--gib N] [--uploads 1,8] [--rounds N] [--json] [--profile DIR]
+npm run bench -- log    [--writers 1,8,64] [--seconds N] [--entries N] [--rounds N] [--json]
+npm run bench -- console-scroll [--clips N] [--rows N] [--seconds N] [--rounds N] [--json]
+npm run bench -- console [--clip-seconds N] [--views N] [--rounds N] [--json]
 
 ingest  bytes a second into one Ceph RGW: our API, and other ways beside it
-log     custody events a second that get their place in the log
+log     custody events a second that get under a checkpoint, and the time until they can be proved, beside plain
+        inserts into the same PostgreSQL; then proofs of a log with that many entries
+console-scroll
+        time of frames while Chromium scrolls through the console's list of clips, beside a plain list and an empty page
+console from the click that states a purpose until the first frame is on the screen, with a clip of so many seconds in
+        Ceph RGW, beside the same file from a plain server of this machine; so many views a round
 
---json  one object a row instead of a table
+--json     one object a row instead of a table
+--profile  a CPU profile of the API into that directory, for a browser's developer tools; it slows what is measured
 `;
 
 /** Exit code 0: measured. 2: usage or environment. */
 async function main(): Promise<number> {
-  const options = { gib: "1", uploads: "1,8", rounds: "3", events: "20000" };
+  const options = {
+    ...{ gib: "1", uploads: "1,8", rounds: "3", writers: "1,8,64", seconds: "5", entries: "1000000" },
+    ...{ clipSeconds: "60", views: "10" },
+    clips: "100000",
+  };
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -22,7 +34,14 @@ async function main(): Promise<number> {
       gib: { type: "string", default: options.gib },
       uploads: { type: "string", default: options.uploads },
       rounds: { type: "string", default: options.rounds },
-      events: { type: "string", default: options.events },
+      writers: { type: "string", default: options.writers },
+      seconds: { type: "string", default: options.seconds },
+      entries: { type: "string", default: options.entries },
+      clips: { type: "string", default: options.clips },
+      rows: { type: "string", default: "5000" },
+      "clip-seconds": { type: "string", default: options.clipSeconds },
+      views: { type: "string", default: options.views },
+      profile: { type: "string" },
     },
   });
   const rounds = positive(values.rounds, "--rounds", true);
@@ -36,12 +55,32 @@ async function main(): Promise<number> {
         const { benchIngest } = await import("./ingest.ts");
         const uploads = values.uploads.split(",").map((count) => positive(count, "--uploads", true));
         const gib = positive(values.gib, "--gib", false);
-        rows = await benchIngest(endings, { gib, uploads, rounds, progress });
+        rows = await benchIngest(endings, { gib, uploads, rounds, progress, profileDir: values.profile });
         break;
       }
       case "log": {
         const { benchLog } = await import("./log.ts");
-        rows = await benchLog(endings, { events: positive(values.events, "--events", true), rounds, progress });
+        const writers = values.writers.split(",").map((count) => positive(count, "--writers", true));
+        const seconds = positive(values.seconds, "--seconds", false);
+        const entries = positive(values.entries, "--entries", true);
+        rows = await benchLog(endings, { writers, seconds, rounds, entries, progress });
+        break;
+      }
+      case "console-scroll": {
+        const { benchConsoleScroll } = await import("./console-scroll.ts");
+        const seconds = positive(values.seconds, "--seconds", false);
+        const clips = positive(values.clips, "--clips", true);
+        rows = await benchConsoleScroll(endings, {
+          ...{ clips, seconds, rounds, progress },
+          rows: positive(values.rows, "--rows", true),
+        });
+        break;
+      }
+      case "console": {
+        const { benchConsole } = await import("./console.ts");
+        const clipSeconds = positive(values["clip-seconds"], "--clip-seconds", true);
+        const views = positive(values.views, "--views", true);
+        rows = await benchConsole(endings, { clipSeconds, views, rounds, progress });
         break;
       }
       default:

@@ -1,14 +1,15 @@
-import { randomFillSync } from "node:crypto";
-import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { isProblem } from "#kernel";
 import { type EvidenceStore, openStore } from "#store";
 import type { Endings } from "./endings.ts";
 import { measured, type Usage } from "./measured.ts";
 import { startProduct } from "./product.ts";
+import { receiptLatencies } from "./receipts.ts";
 import { median, type Row, rounded } from "./report.ts";
-import { allWays, newKeys, reference, type SendOrder, type Way } from "./ways.ts";
+import { type Source, writeSource } from "./source.ts";
+import { newKeys, type Way } from "./way.ts";
+import { allWays, followed, reference } from "./ways.ts";
 
+const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
 export interface IngestOptions {
@@ -17,6 +18,8 @@ export interface IngestOptions {
   /** How many uploads at once, e.g. [1, 8]. */
   readonly uploads: readonly number[];
   readonly rounds: number;
+  /** Where a CPU profile of the API is written. */
+  readonly profileDir?: string | undefined;
   /** Told what is being done. */
   readonly progress: (line: string) => void;
 }
@@ -25,7 +28,7 @@ interface Sample {
   readonly way: Way;
   readonly uploads: number;
   readonly round: number;
-  readonly mbPerSecond: number;
+  readonly mibPerSecond: number;
   readonly gib: number;
   readonly usage: Usage | undefined;
 }
@@ -35,35 +38,39 @@ interface Sample {
  * from minute to minute, so only figures of one round are compared with each other, and medians are reported.
  */
 export async function benchIngest(endings: Endings, options: IngestOptions): Promise<Row[]> {
-  const product = await startProduct(endings);
+  const product = await startProduct(endings, options.profileDir);
   const ways = await allWays(endings, product);
   const store = await openStore(product.storeUrl);
   endings.teardown(() => store.close());
-  const sources = new Map<number, Pick<SendOrder, "file" | "sizeBytes">>();
+  const sources = new Map<number, Source>();
   for (const uploads of options.uploads) {
     const sizeBytes = Math.ceil((options.gib * GiB) / uploads);
-    const file = join(product.directory, `source-${uploads}`);
-    await writeRandom(file, sizeBytes);
-    sources.set(uploads, { file, sizeBytes });
+    sources.set(uploads, await writeSource(product.directory, `source-${uploads}`, sizeBytes));
   }
+  // Before everything else: while bytes a second are measured no worker may take the processors, and none may find
+  // afterwards what was removed.
+  const latencies = await receiptLatencies(product, sources, options);
   const samples: Sample[] = [];
-  // Round 0 warms up: code is compiled, pools and pages are there.
+  // Round 0 warms up, with one upload: code is compiled, pools and pages are there.
   for (let round = 0; round <= options.rounds; round++) {
     for (const [uploads, source] of sources) {
       if (round === 0 && uploads !== options.uploads[0]) continue;
       for (const way of ways) {
-        const order = { ...source, bucket: product.bucket, keys: newKeys(uploads) };
-        const { seconds, usage } = await measured(way.pid, () => way.send(order));
-        const bytes = source.sizeBytes * uploads;
-        const mbPerSecond = bytes / 1e6 / seconds;
-        const sample = { way, uploads, round, mbPerSecond, gib: bytes / GiB, usage };
+        const keys = newKeys(round === 0 ? 1 : uploads);
+        const order = { ...source, bucket: product.bucket, keys };
+        const { seconds, usage } = await measured(way.meter, () => way.send(order));
+        const bytes = source.sizeBytes * keys.length;
+        const mibPerSecond = bytes / MiB / seconds;
+        const sample = { way, uploads, round, mibPerSecond, gib: bytes / GiB, usage };
         if (round > 0) samples.push(sample);
-        options.progress(`round ${round}, ${uploads} at once, ${way.path}: ${mbPerSecond.toFixed(0)} MB/s`);
+        options.progress(`round ${round}, ${keys.length} at once, ${way.path}: ${mibPerSecond.toFixed(0)} MiB/s`);
         await removeAll(store);
       }
     }
   }
-  return options.uploads.flatMap((uploads) => ways.map((way) => rowOf(samples, way, uploads)));
+  return options.uploads.flatMap((uploads) =>
+    ways.map((way) => ({ ...rowOf(samples, way, uploads), ...receiptOf(way, latencies.get(uploads)) })),
+  );
 }
 
 function rowOf(samples: readonly Sample[], way: Way, uploads: number): Row {
@@ -73,14 +80,14 @@ function rowOf(samples: readonly Sample[], way: Way, uploads: number): Row {
       ({ way, uploads, round }) => way.path === reference && uploads === sample.uploads && round === sample.round,
     );
     if (beside === undefined) throw new Error(`no reference in round ${sample.round}`);
-    return sample.mbPerSecond / beside.mbPerSecond;
+    return sample.mibPerSecond / beside.mibPerSecond;
   });
   const used = own.flatMap(({ usage, gib }) => (usage === undefined ? [] : [{ ...usage, gib }]));
   return {
     bench: "ingest",
     path: way.path,
     uploads,
-    mbPerSecond: rounded(median(own.map((sample) => sample.mbPerSecond)), 1),
+    mibPerSecond: rounded(median(own.map((sample) => sample.mibPerSecond)), 1),
     ratioTo: { [reference]: rounded(median(ratios), 3) },
     ...(used.length === 0
       ? {}
@@ -91,25 +98,11 @@ function rowOf(samples: readonly Sample[], way: Way, uploads: number): Row {
   };
 }
 
-/** Bytes that no storage can make smaller. */
-async function writeRandom(file: string, sizeBytes: number): Promise<void> {
-  const block = Buffer.allocUnsafeSlow(Math.min(sizeBytes, 16 * 1024 ** 2));
-  const handle = await open(file, "w");
-  try {
-    for (let written = 0; written < sizeBytes; ) {
-      const { bytesWritten } = await handle.write(
-        randomFillSync(block),
-        0,
-        Math.min(block.length, sizeBytes - written),
-      );
-      written += bytesWritten;
-    }
-  } finally {
-    await handle.close();
-  }
+function receiptOf(way: Way, latencies: readonly number[] = []): Pick<Row, "receiptMs"> {
+  return way.path === followed ? { receiptMs: Math.round(median(latencies)) } : {};
 }
 
-/** Makes room. The canary of the server's write-once probe is locked, and stays. */
+/** Makes room. What is locked stays: sealed clips, and the canary of the server's write-once probe. */
 async function removeAll(store: EvidenceStore): Promise<void> {
   for await (const version of store.list("")) {
     await store.remove(version).catch((error: unknown) => {

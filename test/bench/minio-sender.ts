@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { Client } from "minio";
-import type { SendOrder } from "./ways.ts";
+import type { SendOrder } from "./way.ts";
 
 /*
  * Sends files with `putObject` of the minio client, in a process of its own so that its memory and time can be

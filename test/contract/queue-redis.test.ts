@@ -2,6 +2,7 @@ import { pino } from "pino";
 import t from "tap";
 import { newId, pause } from "#kernel";
 import { type Job, openQueue } from "#queue";
+import { until } from "../support/fault-until.ts";
 import { redis } from "../support/redis.ts";
 import { queueSuite } from "./queue.ts";
 
@@ -12,21 +13,14 @@ queueSuite(t, async (t) => {
   return { url: server.url, stop: server.kill9, start: server.restart };
 });
 
-function bind(): Job {
+function bind(): Job<"bind"> {
   const clipId = newId();
   return { name: "bind", payload: { v: 1, clipId, traceId: "test" }, jobId: `${clipId}.bind.1` };
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; !(await condition()); waitedMs += 20) {
-    if (waitedMs > 20_000) throw new Error("waited in vain");
-    await pause(20);
-  }
-}
-
 t.test("Redis emptied in the middle: the worker lives, its job is told to stop, new jobs are done", async (t) => {
   const server = await redis(t);
-  const queue = openQueue({ url: server.url, log, lockDurationMs: 1_000 });
+  const queue = openQueue({ url: server.url, log, lockDurationMs: 4_000 });
   t.teardown(() => queue.close({ deadlineMs: 1_000 }));
   const done: string[] = [];
   const stopped: string[] = [];
@@ -36,13 +30,13 @@ t.test("Redis emptied in the middle: the worker lives, its job is told to stop, 
     (signal.aborted ? stopped : done).push(clipId);
   });
   await queue.add(long);
-  await until(async () => (await queue.health()).depth?.bind.active === 1);
+  await until("it runs", async () => (await queue.health()).depth?.bind.active === 1);
   await queue.add(lost);
   await server.flushAll();
-  await until(() => stopped.length === 1);
+  await until("it is told to stop", () => stopped.length === 1);
   t.same(stopped, [long.payload.clipId], "a job whose lock is gone is told to stop");
   await queue.add(later);
-  await until(() => done.length > 0);
+  await until("one is done", () => done.length > 0);
   t.same(done, [later.payload.clipId]);
 });
 

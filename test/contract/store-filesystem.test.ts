@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,8 +10,6 @@ import { storeContract } from "./store.ts";
 
 const run = promisify(execFile);
 const MiB = 1024 * 1024;
-
-t.setTimeout(120_000);
 
 /** A directory of its own; files that were locked may carry the immutable flag. */
 async function newDirectory(): Promise<string> {
@@ -34,6 +32,16 @@ t.test("the filesystem store keeps the contract", async (t) => {
     leastBudgetBytes: MiB,
     probe: mayBeImmutable ? "write-once" : "not write-once",
   });
+});
+
+t.test("it tells what is free on its disk", async (t) => {
+  const directory = await newDirectory();
+  const store = await openStore(`file://${directory}?immutable=0`, { createBucket: true });
+  const { blocks, bavail, bsize } = await statfs(directory);
+  const { freeBytes = 0, totalBytes } = (await store.space()) ?? {};
+  t.equal(totalBytes, blocks * bsize);
+  t.ok(freeBytes > 0 && freeBytes <= blocks * bsize && bavail > 0, "bytes that an ordinary user may still write");
+  await store.close();
 });
 
 t.test("without the immutable flag the probe says that the directory is not write-once", async (t) => {
@@ -64,9 +72,23 @@ t.test("a full disk is store-full, and nothing is kept of the attempt", async (t
   const store = await openStore(`file://${directory}`, { createBucket: true });
   const signal = new AbortController().signal;
   const key = "clips/full";
-  await t.rejects(store.put({ key, body: generated(4 * MiB), sizeBytes: 4 * MiB, signal }), { code: "store-full" });
+  await t.rejects(store.put({ key, body: generated(4 * MiB), signal }), { code: "store-full" });
+  const untouched = (async function* (): AsyncGenerator<Buffer> {
+    t.fail("the body of what cannot fit is read");
+    yield Buffer.alloc(1);
+  })();
+  await t.rejects(store.put({ key, body: untouched, sizeBytes: 4 * MiB, signal }), { code: "store-full" });
+  const promised = (bytes: number) => async () => bytes;
+  const begin = (sizeBytes: number, others: number) =>
+    store.resumable.begin(key, { sizeBytes, promisedBytes: promised(others) });
+  await t.rejects(begin(1.1 * MiB, 0), { code: "store-full" }, "of a resumable write parts and object must fit");
+  await t.rejects(begin(0.6 * MiB, MiB), { code: "store-full" }, "beside what other ones were promised");
+  const besideOthers = { key, body: untouched, sizeBytes: MiB, promisedBytes: promised(1.2 * MiB), signal };
+  await t.rejects(store.put(besideOthers), { code: "store-full" }, "and no put takes it from them");
   t.same(await readdir(join(directory, "unfinished")), []);
   t.same(await collected(store.list("")), []);
+  await t.resolves(begin(0.6 * MiB, 0.5 * MiB), "what was refused holds no space");
+  await store.discard(key);
   t.equal(
     (await store.put({ key, body: generated(MiB), sizeBytes: MiB, signal })).sizeBytes,
     MiB,

@@ -1,52 +1,43 @@
-import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
-import t from "tap";
+import t, { type Test } from "tap";
 import {
   BUILT_IN_POLICY,
   certificatePem,
   createTimestampAuthority,
+  imprintsOf,
   parseTimestampResponse,
   TimestampAuthority,
+  type TimestampProfile,
   timestampRequest,
   verifyTimestampToken,
 } from "#evidence";
+import { systemClock } from "#kernel";
+import { builtInAuthority } from "#seal";
+import { derInteger, derOid, derSequence } from "../../src/evidence/timestamp/der.ts";
 import { OID } from "../../src/evidence/timestamp/oids.ts";
-import { extendedKeyUsage, keyUsage, party, root, TSA, token, tstInfo } from "../support/forged-timestamps.ts";
+import {
+  extendedKeyUsage,
+  type InfoOptions,
+  keyUsage,
+  NONCE,
+  POLICY,
+  party,
+  root,
+  TSA,
+  token,
+  tstInfo,
+} from "../support/forged-timestamps.ts";
+import { OpensslBench } from "../support/openssl.ts";
 
 // What dockseal writes, the real openssl accepts; what the real openssl writes, dockseal accepts; and what openssl
 // refuses, dockseal refuses.
 
-t.setTimeout(120_000);
-
-const run = promisify(execFile);
 const data = Buffer.from("what is timestamped");
 const refused = (check: string) => ({ name: "DocksealError", code: "timestamp-rejected", extra: { check } });
 const imprint = createHash("sha256").update(data).digest();
 
-/** A folder with files, and openssl in it. */
-class Bench {
-  readonly dir: string;
-  constructor(dir: string) {
-    this.dir = dir;
-  }
-
-  put(name: string, content: string | Uint8Array): Promise<void> {
-    return writeFile(join(this.dir, name), content);
-  }
-
-  get(name: string): Promise<Buffer> {
-    return readFile(join(this.dir, name));
-  }
-
-  /** @returns what it printed. Rejects when it exits with an error. */
-  async openssl(command: string): Promise<string> {
-    const { stdout, stderr } = await run("openssl", command.split(" "), { cwd: this.dir });
-    return stdout + stderr;
-  }
-
+/** `openssl ts` in a folder with files. */
+class Bench extends OpensslBench {
   async accepts(command: string): Promise<boolean> {
     try {
       return (await this.openssl(command)).includes("Verification: OK");
@@ -58,9 +49,15 @@ class Bench {
   }
 }
 
-t.test("openssl accepts what the built-in authority answers to openssl's questions", async (t) => {
+for (const profile of ["ecdsa", "rsa"] as const) {
+  t.test(`openssl accepts what the built-in authority (${profile}) answers to openssl's questions`, (t) =>
+    answersOpenssl(t, profile),
+  );
+}
+
+async function answersOpenssl(t: Test, profile: TimestampProfile): Promise<void> {
   const bench = new Bench(t.testdir({ data }));
-  const keys = createTimestampAuthority({ name: "dockseal test", now: new Date() });
+  const keys = createTimestampAuthority({ name: "dockseal test", now: new Date(), profile });
   const authority = new TimestampAuthority(keys, { now: () => new Date() }, randomBytes);
   await bench.put("root.pem", keys.rootPem);
   await bench.put("tsa.pem", keys.certificatePem);
@@ -94,6 +91,30 @@ t.test("openssl accepts what the built-in authority answers to openssl's questio
     /Status: Rejected\..*there is no such policy here.*not supported/s,
     "openssl reads why it was refused",
   );
+}
+
+t.test("openssl accepts a token over SM3 that dockseal asked for, and refuses it for other data", async (t) => {
+  const bench = new Bench(t.testdir({ data, other: "other" }));
+  const authority = await builtInAuthority(bench.dir, systemClock, { profile: "rsa", imprint: "sm3" });
+  const { tokenDer, roots } = await authority.stamp(imprintsOf(data), new AbortController().signal);
+  await bench.put("token", tokenDer);
+  await bench.put("root.pem", roots.join(""));
+  t.match(await bench.openssl("ts -reply -token_in -in token -token_out -text"), /Hash Algorithm: sm3/);
+  t.ok(await bench.accepts("ts -verify -token_in -in token -data data -CAfile root.pem"));
+  t.notOk(await bench.accepts("ts -verify -token_in -in token -data other -CAfile root.pem"));
+});
+
+t.test("openssl checks a renewal as a timestamp over the token before", async (t) => {
+  const bench = new Bench(t.testdir({ data }));
+  const authority = await builtInAuthority(bench.dir, systemClock);
+  const { signal } = new AbortController();
+  const first = await authority.stamp(imprintsOf(data), signal);
+  const renewal = await authority.stamp(imprintsOf(first.tokenDer), signal);
+  await bench.put("first", first.tokenDer);
+  await bench.put("renewal", renewal.tokenDer);
+  await bench.put("root.pem", authority.roots.join(""));
+  t.ok(await bench.accepts("ts -verify -token_in -in renewal -data first -CAfile root.pem"));
+  t.notOk(await bench.accepts("ts -verify -token_in -in renewal -data data -CAfile root.pem"));
 });
 
 t.test("openssl understands dockseal's question, and dockseal accepts openssl's answers", async (t) => {
@@ -211,6 +232,35 @@ t.test("what openssl refuses is refused", async (t) => {
     t.notOk(await bench.accepts(verify), `openssl: ${why}`);
     t.throws(() => verifyTimestampToken(der, { imprint, roots: [anchor.pem] }), refused(check), `dockseal: ${why}`);
   }
+  // What belongs to one question openssl compares with the query.
+  await bench.put("query", timestampRequest({ imprint, nonce: NONCE, policy: POLICY }));
+  const toQuery = "ts -verify -queryfile query -token_in -in token -CAfile root.pem";
+  const expected = { imprint, nonce: NONCE, policy: POLICY, roots: [anchor.pem] };
+  await bench.put("token", goodToken);
+  t.ok(await bench.accepts(toQuery));
+  t.ok(verifyTimestampToken(goodToken, expected));
+  const of = (different: InfoOptions) => token(good, { content: tstInfo({ imprint, genTime: now, ...different }) });
+  const sm3 = { algorithm: derSequence(derOid(OID.sm3)), imprint: imprintsOf(data).sm3 };
+  for (const [why, check, der] of [
+    ["another nonce", "nonce", of({ rest: [derInteger(7)] })],
+    ["another policy", "policy", of({ policy: "1.2.3.9" })],
+    ["another algorithm of the imprint", "imprint-algorithm", of(sm3)],
+  ] as const) {
+    await bench.put("token", der);
+    t.notOk(await bench.accepts(toQuery), `openssl: ${why}`);
+    t.throws(() => verifyTimestampToken(der, expected), refused(check), `dockseal: ${why}`);
+  }
+  // Three things that openssl does not look at, and dockseal refuses: whether the nonce came back that was sent, where
+  // there is no query; how the time compares with the clock; and bytes after the token.
+  await bench.put("token", of({ rest: [derInteger(7)] }));
+  t.ok(await bench.accepts(verify));
+  const early = of({ genTime: new Date(now.getTime() + 3_600_000) });
+  await bench.put("token", early);
+  t.ok(await bench.accepts(verify));
+  t.throws(() => verifyTimestampToken(early, { ...expected, between: [now, now] }), refused("time"));
+  await bench.put("token", Buffer.concat([goodToken, Buffer.of(0)]));
+  t.ok(await bench.accepts(verify), "see below: dockseal refuses it");
+
   await bench.put("token", goodToken);
   t.notOk(await bench.accepts(verify.replace("root.pem", "other.pem")), "openssl: another root");
   const other = certificatePem(root({ from: now }).certificate.der);

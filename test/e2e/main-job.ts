@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Test } from "tap";
 import { pause } from "#kernel";
+import { Caller } from "../support/api.ts";
+import { bareNode } from "../support/bare-node.ts";
 import { curl, sendClip, someMetadata } from "../support/curl.ts";
 import { signIn } from "../support/people.ts";
 import { type StackOptions, startStack } from "../support/stack.ts";
@@ -73,7 +75,7 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
   t.equal(clip.bindings.length, 1, "a clip with a case number and a purpose is bound by the worker");
 
   const cli = join(import.meta.dirname, "../../src/cli/dockseal.ts");
-  const verified = await run(process.execPath, [cli, "verify", receiptPath, "--file", file]);
+  const verified = await run("env", bareNode(cli, "verify", receiptPath, "--file", file));
   t.match(verified.stdout, / {2}OK\n/, "the receipt passes for the true file");
   const keys = JSON.parse(await readFile(join(stack.directory, "keys", "timestamp-authority.json"), "utf8"));
   await writeFile(join(stack.directory, "roots.pem"), keys.rootPem);
@@ -89,15 +91,15 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
   changed[4_200_000] = (changed[4_200_000] ?? 0) ^ 1;
   await writeFile(tampered, changed);
   await t.rejects(
-    run(process.execPath, [cli, "verify", receiptPath, "--file", tampered]),
+    run("env", bareNode(cli, "verify", receiptPath, "--file", tampered)),
     { code: 1 },
     "and not after one byte was changed",
   );
 
-  const cookie = await sessionCookie(url, party.people.supervisor);
+  const supervisor = await Caller.person(stack, "supervisor");
+  await supervisor.view(clipId, "监督检查");
   const ranged = await curl(
-    "-H",
-    `cookie: ${cookie}`,
+    ...supervisor.headers,
     "-r",
     "100-199",
     "-o",
@@ -106,21 +108,22 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
   );
   t.equal(ranged.status, 206, "a range of the original can be read");
   const whole = join(stack.directory, "whole");
-  await run("curl", ["-sS", "-H", `cookie: ${cookie}`, "-o", whole, `${url}/api/v1/clips/${clipId}/original`]);
+  await run("curl", ["-sS", ...supervisor.headers, "-o", whole, `${url}/api/v1/clips/${clipId}/original`]);
   t.equal((await run("sha256sum", [whole])).stdout.slice(0, 64), sha256, "the original comes back as it was");
 
   const check = await auditor.post<{ intact: boolean }>(`/api/v1/clips/${clipId}/verify`, {});
   t.equal(check.intact, true, "verify on the server re-reads the stored bytes");
 
-  const custody = await auditor.get<{ items: { type: string; index: number | null }[] }>(
-    `/api/v1/clips/${clipId}/custody`,
-  );
+  const custody = await auditor.get<{
+    items: { type: string; index: number | null; details: { purpose?: string; rendition?: string } }[];
+  }>(`/api/v1/clips/${clipId}/custody`);
   const types = custody.items.map((item) => item.type);
   for (const type of [
     "clip.received",
     "clip.received-again",
     "clip.hashed",
     "clip.sealed",
+    "clip.seal-published",
     "clip.unplayable",
     "clip.bound",
     "clip.viewed",
@@ -128,7 +131,11 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
   ]) {
     t.ok(types.includes(type), `the chain of custody holds ${type}`);
   }
-  t.equal(types.filter((type) => type === "clip.viewed").length, 1, "a session's ranges are one viewing");
+  t.match(
+    custody.items.filter(({ type }) => type === "clip.viewed").map(({ details }) => details),
+    [{ purpose: "监督检查" }, { purpose: "监督检查", rendition: "original" }],
+    "a session's ranges are one viewing, with what for, and one read of the original",
+  );
 }
 
 /** Asks until the receipt is there. */
@@ -143,15 +150,6 @@ export async function untilReceipt(url: string, token: string, clipId: string): 
     await pause(250);
   }
   throw new Error("no receipt within a minute");
-}
-
-async function sessionCookie(url: string, person: { name: string; password: string }): Promise<string> {
-  const answer = await fetch(`${url}/api/v1/session`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ name: person.name, password: person.password }),
-  });
-  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
 }
 
 /** RFC 6962 root over 4 MiB chunks with coreutils alone: leaf = SHA-256(00 ‖ chunk), node = SHA-256(01 ‖ left ‖ right). */

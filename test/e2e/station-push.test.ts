@@ -3,14 +3,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
-import type { PushLine } from "../../src/cli/station-push.ts";
+import type { StationLine } from "#station";
+import { bareNode } from "../support/bare-node.ts";
 import { startStack } from "../support/stack.ts";
 
 const run = promisify(execFile);
 const cli = join(import.meta.dirname, "../../src/cli/dockseal.ts");
 
 t.test("station push sends a card's files, waits for receipts, verifies them, and deletes nothing", async (t) => {
-  t.setTimeout(240_000);
   const stack = await startStack(t, { store: "filesystem", queue: "postgres" });
   const card = join(stack.directory, "card");
   await mkdir(card);
@@ -23,7 +23,7 @@ t.test("station push sends a card's files, waits for receipts, verifies them, an
   await writeFile(join(card, "empty.mp4"), "");
   const tokenFile = join(stack.directory, "token");
   await writeFile(tokenFile, `${stack.party.token}\n`);
-  const push = async (): Promise<{ code: number; lines: PushLine[] }> => {
+  const push = async (): Promise<{ code: number; lines: StationLine[] }> => {
     const args = [
       "station",
       "push",
@@ -35,7 +35,7 @@ t.test("station push sends a card's files, waits for receipts, verifies them, an
       "--state",
       join(stack.directory, "state"),
     ];
-    const { stdout, code } = await run(process.execPath, [cli, ...args, "--collector", "3715", "--json"]).then(
+    const { stdout, code } = await run("env", bareNode(cli, ...args, "--collector", "3715", "--json")).then(
       ({ stdout }) => ({ stdout, code: 0 }),
       (error: { stdout: string; code: number }) => error,
     );

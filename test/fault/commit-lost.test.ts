@@ -12,7 +12,6 @@ const pace = { pieces: 1, gapMs: 0 };
 t.test(
   "every third COMMIT of the product is lost on its way there or back: nothing is lost or done twice",
   async (t) => {
-    t.setTimeout(180_000);
     const proxy = commitProxy(t);
     const stack = await startStack(t, {
       store: "filesystem",
@@ -22,7 +21,7 @@ t.test(
     });
     const fleet = new Fleet(stack);
     proxy.lossPercent = 35;
-    await Promise.all(Array.from({ length: 30 }, (_, at) => fleet.push(newRecording(20_000 + at), pace)));
+    await Promise.all(Array.from({ length: 20 }, (_, at) => fleet.push(newRecording(20_000 + at), pace)));
     // The workers' own transactions go the same way.
     await until(
       "some clips get sealed in spite of it",
@@ -37,12 +36,11 @@ t.test(
     t.ok(proxy.cut.before > 3 && proxy.cut.after > 3, "commits were lost both ways");
     const { differences, figures } = await verifyEverything(stack, fleet.acknowledged);
     t.strictSame(differences, [], `no difference; ${JSON.stringify(figures)}`);
-    t.equal(figures.clips, 30, "a recording is one clip, however often it was sent");
+    t.equal(figures.clips, 20, "a recording is one clip, however often it was sent");
   },
 );
 
 t.test("PostgreSQL is killed again and again while small uploads commit", async (t) => {
-  t.setTimeout(180_000);
   const postgres = await testServer(t);
   await postgres.ensureDatabase("commits");
   const stack = await startStack(t, {
@@ -59,7 +57,7 @@ t.test("PostgreSQL is killed again and again while small uploads commit", async 
       await pause(100);
     }
   });
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     await fleet.reached(fleet.acknowledged.length + 2);
     await pause(Math.random() * 60);
     const { pid } = postgres;

@@ -19,7 +19,6 @@ const fleet = new Fleet(stack);
 
 /** Twenty uploads at once, `kill` when about a third of them is acknowledged, and then everything is verified. */
 async function inTheMiddle(t: Test, kill: () => Promise<void>): Promise<void> {
-  t.setTimeout(180_000);
   const before = fleet.acknowledged.length;
   const uploads = concurrentUploads(fleet);
   await fleet.reached(before + 6);

@@ -5,12 +5,12 @@ import { ffmpeg, scratch } from "../support/derive-media.ts";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { Fleet, recordingOf } from "../support/fault-station.ts";
 import { until } from "../support/fault-until.ts";
+import { heldTable } from "../support/held-table.ts";
 import { startStack } from "../support/stack.ts";
 
 const pace = { pieces: 4, gapMs: 5 };
 
 t.test("a worker killed amid a transcode, and amid storing what it made: it is made again, and once", async (t) => {
-  t.setTimeout(240_000);
   const stack = await startStack(t, { store: "s3", queue: "redis", variables: impatient });
   const fleet = new Fleet(stack);
   const dir = await scratch(t);
@@ -20,7 +20,7 @@ t.test("a worker killed amid a transcode, and amid storing what it made: it is m
     return recordingOf(await readFile(path), { fileName: name });
   };
   const scratchDir = stack.environment["DOCKSEAL_SCRATCH_DIR"] ?? "";
-  const scratches = () => readdir(scratchDir).catch(() => []);
+  const scratches = () => readdir(scratchDir).catch((): string[] => []);
 
   await fleet.push(await film(40, "long.avi"), pace);
   await until(
@@ -35,10 +35,14 @@ t.test("a worker killed amid a transcode, and amid storing what it made: it is m
     { everyMs: 10 },
   );
   await stack.work.kill9();
-  t.equal((await scratches()).length, 1, "the copy of the original is left behind");
+  const [left = "", ...others] = await scratches();
+  t.ok(left !== "" && others.length === 0, "the copy of the original is left behind");
   await stack.work.start();
-  t.equal((await scratches()).length, 0, "until the next worker starts");
+  // It may be at the same clip already, in a directory of its own.
+  t.notOk((await scratches()).includes(left), "until the next worker starts");
 
+  // Nothing of what is made can be recorded for a while: then what is on its way stays there until it is seen.
+  const letGo = await heldTable(t, stack.db, "derivative");
   await fleet.push(await film(3, "short.avi"), pace);
   await until(
     "a derivative is on its way into the store",
@@ -49,8 +53,18 @@ t.test("a worker killed amid a transcode, and amid storing what it made: it is m
     { everyMs: 5 },
   );
   await stack.work.kill9();
+  await letGo();
   await stack.work.start();
 
+  // A job that came twice may still be at work when the clip is done, and what it makes is discarded then.
+  await until(
+    "no copy of an original is left",
+    async () => {
+      const pending = await stack.db.selectFrom("clipStep").select("step").where("state", "=", "pending").execute();
+      return pending.length === 0 && (await scratches()).length === 0;
+    },
+    { seconds: 120 },
+  );
   const { differences, figures } = await verifyEverything(stack, fleet.acknowledged);
   t.strictSame(differences, [], `no difference; ${JSON.stringify(figures)}`);
   const derivatives = await stack.db.selectFrom("derivative").select(["clipId", "role"]).execute();
@@ -58,5 +72,4 @@ t.test("a worker killed amid a transcode, and amid storing what it made: it is m
     const roles = derivatives.filter((derivative) => derivative.clipId === clipId).map(({ role }) => role);
     t.strictSame(roles.sort(), ["playback", "poster", "sprite"], "one set of derivatives");
   }
-  await until("no copy of an original is left", async () => (await scratches()).length === 0);
 });

@@ -8,7 +8,6 @@ import { ownRgw } from "../support/rgw.ts";
 import { startStack } from "../support/stack.ts";
 
 t.test("the S3 server is killed and started again amid 20 uploads: nothing acknowledged is lost", async (t) => {
-  t.setTimeout(240_000);
   const directory = await mkdtemp(join(tmpdir(), "dockseal-rgw-"));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const s3 = await ownRgw(t, directory);

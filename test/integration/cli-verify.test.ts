@@ -1,11 +1,13 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
 import { encodeReceipt, type Receipt } from "#evidence";
+import { bareNode } from "../support/bare-node.ts";
+import { ORIGINAL, sampleBag } from "../support/sample-bag.ts";
 import { FILE, sealedClip } from "../support/sealed-clip.ts";
 
 const run = promisify(execFile);
@@ -13,7 +15,7 @@ const cli = join(import.meta.dirname, "../../src/cli/dockseal.ts");
 
 /** The exit code and output of `dockseal …`, with no DOCKSEAL_* variable in sight. */
 async function dockseal(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [cli, ...args], {
+  const child = spawn("env", bareNode(cli, ...args), {
     env: { PATH: process.env["PATH"] },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -126,8 +128,47 @@ t.test("dockseal verify", async (t) => {
   });
 });
 
+t.test("dockseal verify of a bag and of a seal bundle", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "dockseal-verify-"));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const { files, trust } = await sampleBag({ at: new Date(Date.now() - 3_600_000) });
+  const bag = join(directory, "bag");
+  for (const [path, content] of files) {
+    await mkdir(dirname(join(bag, path)), { recursive: true });
+    await writeFile(join(bag, path), content);
+  }
+  const trustPath = join(directory, "trust.json");
+  await writeFile(trustPath, JSON.stringify({ type: "dockseal/trust@v1", ...trust }));
+
+  const right = await dockseal("verify", bag, "--trust", trustPath);
+  t.equal(right.code, 0, right.stdout);
+  t.match(right.stdout, /passed +custody-proof +6 of 6: /);
+  t.match(right.stdout, /passed +export-signer-trusted /);
+  t.match(right.stdout, /case 演示〔2026〕第1号: 1 originals\n {2}signed by CN=dockseal export/);
+  t.notMatch(right.stdout, /FAILED/);
+  const told = await dockseal("verify", bag, "--json");
+  t.match(JSON.parse(told.stdout), { path: bag, kind: "bag", ok: true, originals: 1 });
+
+  const seal = [...files.keys()].find((path) => path.endsWith(".sigstore.json")) as string;
+  const given = ["--file", join(bag, ORIGINAL), "--trust", trustPath];
+  t.match(await dockseal("verify", join(bag, seal), ...given), { code: 0, stdout: /passed +seal-key-trusted/ });
+
+  await writeFile(join(bag, "data/more"), "x");
+  const more = await dockseal("verify", bag, "--trust", trustPath);
+  t.equal(more.code, 1);
+  t.match(more.stdout, /FAILED +manifest-sha256 +data\/more: in the bag, but not listed\n/);
+  t.match(more.stdout, /NOT OK/);
+  await rm(join(bag, "data/more"));
+  await symlink(trustPath, join(bag, "data/link"));
+  t.match(await dockseal("verify", bag), { code: 1, stdout: /FAILED +paths +data\/link: a link/ });
+  await rm(join(bag, "data/link"));
+  await writeFile(join(bag, ORIGINAL), "another recording\n");
+  t.match(await dockseal("verify", join(bag, seal), ...given), { code: 1, stdout: /FAILED +file-sha256/ });
+  t.match(await dockseal("verify", bag, join(directory, "nowhere")), { code: 2, stderr: /nowhere cannot be read/ });
+});
+
 t.test("a command that needs configuration lists everything that is wrong with it in one message", async (t) => {
-  const child = spawn(process.execPath, [cli, "serve"], {
+  const child = spawn("env", bareNode(cli, "serve"), {
     env: { PATH: process.env["PATH"], DOCKSEAL_PORT: "many", DOCKSEAL_PROT: "8080" },
     stdio: ["ignore", "ignore", "pipe"],
   });

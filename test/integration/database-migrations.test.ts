@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { sql } from "kysely";
 import t, { type Test } from "tap";
 import { type Database, migrate, migrationDigests, missingMigrations, openDatabase, thawedMigrations } from "#db";
+import { bareNode } from "../support/bare-node.ts";
 import { testDatabase } from "../support/postgres.ts";
 
 const run = promisify(execFile);
@@ -25,7 +26,6 @@ async function someDirectory(t: Test): Promise<string> {
 }
 
 t.test("migrations run once, however often and from however many processes they are started", async (t) => {
-  t.setTimeout(120_000);
   const { url } = await testDatabase(t);
   const directory = await someDirectory(t);
   const db = opened(t, url);
@@ -40,7 +40,7 @@ t.test("migrations run once, however often and from however many processes they 
   };
   const command = [join(root, "src/cli/dockseal.ts"), "migrate"];
   const outputs = await Promise.all(
-    [1, 2, 3].map(() => run(process.execPath, command, { env: environment }).then(({ stdout }) => stdout)),
+    [1, 2, 3].map(() => run("env", bareNode(...command), { env: environment }).then(({ stdout }) => stdout)),
   );
   t.equal(outputs.filter((output) => output.startsWith(`applied ${names.join(", ")}\n`)).length, 1, "one applies them");
   t.equal(outputs.filter((output) => output.startsWith("up to date\n")).length, 2, "the others find them done");
@@ -75,17 +75,16 @@ t.test("a migration that landed is never edited, removed or forgotten", async (t
 });
 
 t.test("the types of the tables are those of the migrations", async (t) => {
-  t.setTimeout(60_000);
   const { url } = await testDatabase(t);
   await migrate(opened(t, url));
   const generate = run(
-    process.execPath,
-    [
+    "env",
+    bareNode(
       join(root, "node_modules/kysely-codegen/dist/cli/bin.js"),
       ...["--dialect", "postgres", "--camel-case", "--url", url, "--out-file", join(root, "src/db/generated.ts")],
       ...["--exclude-pattern", "kysely_*", "--date-parser", "string"],
       ...["--type-mapping", '{"int8":"number","timestamptz":"string"}', "--verify"],
-    ],
+    ),
     { cwd: root },
   );
   await t.resolves(generate, "kysely-codegen finds nothing to change in src/db/generated.ts");

@@ -13,17 +13,56 @@ const appendOnly = [
   "custody_event",
   "log_entry",
   "log_checkpoint",
+  "log_checkpoint_timestamp",
   "seal_manifest",
   "seal_timestamp",
+  "timestamp_renewal",
+  "seal_key",
+  "timestamp_chain",
+  "seal_bundle",
   "binding",
   "derivative",
   "viewing",
+  "export_fetch",
+  "clip_repair",
+  "replica_copy",
+  "fixity_item",
+  "source_wipe",
+  "recorder_manifest",
+  "recorder_manifest_entry",
+  "recording_limits",
+  "finding_acknowledgement",
+  "gateway_record",
+  "gateway_wipe",
+  "station_log",
+  "station_log_record",
 ];
 
 function opened(t: Test, url: string): Database {
   const db = openDatabase({ url, pool: 2, onConnectionError: (error) => t.comment(error.message) });
   t.teardown(() => db.destroy());
   return db;
+}
+
+/** Rows of what stations say through the gateway. */
+async function gatewayRows(app: Database, { stationId, eventId }: { stationId: string; eventId: string }) {
+  const announcementId = newId();
+  const announced = { recorderSerial: "r", capturedAtRaw: "c", sizeBytes: 1 };
+  await app
+    .insertInto("gatewayAnnouncement")
+    .values({ id: announcementId, stationId, fileNumber: "n", ...announced })
+    .execute();
+  await app
+    .insertInto("gatewayRecord")
+    .values({ announcementId, revision: 1, record: "{}", sha256: hex(32) })
+    .execute();
+  await app.insertInto("gatewayWipe").values({ stationId, fileNumber: "n", withReceipt: false, eventId }).execute();
+  const logId = newId();
+  await app
+    .insertInto("stationLog")
+    .values({ id: logId, stationId, kind: "gpslog", recordCount: 1, sha256: hex(32), eventId })
+    .execute();
+  await app.insertInto("stationLogRecord").values({ logId, position: 0, record: "{}" }).execute();
 }
 
 /** One row in every table, made as the application does: what it may insert is part of what is tested. */
@@ -74,6 +113,10 @@ async function oneOfEach(app: Database): Promise<{ clipId: string }> {
     .values({ ...token, independent: false, roots: [], eventId: id("event") })
     .execute();
   await app
+    .insertInto("timestampRenewal")
+    .values({ ...token, generation: 1, independent: false, roots: [], eventId: id("event") })
+    .execute();
+  await app
     .insertInto("derivative")
     .values({
       ...{ id: newId(), ...ofClip, role: "poster", objectKey: "d", versionId: "v", mediaType: "m", sizeBytes: 1 },
@@ -89,6 +132,19 @@ async function oneOfEach(app: Database): Promise<{ clipId: string }> {
     .insertInto("caseFile")
     .values({ id: id("file"), ...ofOrganization, number: "1" })
     .execute();
+  const exportId = newId();
+  await app
+    .insertInto("export")
+    .values({
+      ...{ id: exportId, ...ofOrganization, caseId: id("file"), requestedBy: id("person"), state: "done", name: "n" },
+      ...{ objectKey: "e", versionId: "v", sizeBytes: 1, sha256: hex(32), tagManifestSha256: hex(32) },
+      finishedAt: "2026-01-01T00:00:00Z",
+    })
+    .execute();
+  await app
+    .insertInto("exportFetch")
+    .values({ id: newId(), exportId, sessionId: id("session"), personId: id("person") })
+    .execute();
   await app
     .insertInto("binding")
     .values({
@@ -103,6 +159,68 @@ async function oneOfEach(app: Database): Promise<{ clipId: string }> {
       ...{ salt: hex(32), leaf: randomBytes(8) },
     })
     .execute();
+  const eventId = id("event");
+  await app
+    .insertInto("clipRepair")
+    .values({ ...ofClip, generation: 1, objectKey: "r", versionId: "v", copiedFrom: "l", reason: "r", eventId })
+    .execute();
+  await app
+    .insertInto("replicaCopy")
+    .values({ ...ofClip, location: "l", objectKey: "c", versionId: "v", eventId })
+    .execute();
+  await app
+    .insertInto("sourceWipe")
+    .values({ ...ofClip, stationId: id("station"), fileName: "f", wipedAt: "2026-01-01T00:00:00Z", eventId })
+    .execute();
+  await gatewayRows(app, { stationId: id("station"), eventId });
+  await app
+    .insertInto("fixityRun")
+    .values({ id: eventId, kind: "manual", state: "running", dueAt: "2030-01-01T00:00:00Z" })
+    .execute();
+  await app
+    .insertInto("fixityItem")
+    .values({ runId: eventId, objectId: eventId, ...ofClip, role: "original", outcome: "intact", eventId })
+    .execute();
+  const manifest = { id: newId(), recorderId: id("recorder"), ...ofOrganization };
+  await app
+    .insertInto("recorderManifest")
+    .values({
+      ...{ ...manifest, stationId: id("station"), digest: hex(32), manifest: "{}", entryCount: 0 },
+      readAt: "2026-01-01T00:00:00Z",
+    })
+    .execute();
+  await app
+    .insertInto("recorderManifestEntry")
+    .values({ recorderId: id("recorder"), entryDigest: hex(32), manifestId: manifest.id, entry: "{}" })
+    .execute();
+  await app
+    .insertInto("recordingLimits")
+    .values({ ...ofOrganization, revision: 1, limits: "{}", setBy: id("person") })
+    .execute();
+  const finding = { id: newId(), recorderId: id("recorder"), ...ofOrganization };
+  await app
+    .insertInto("recorderFinding")
+    .values({ ...finding, kind: "overlap", subject: "clip x", detail: "d", evidence: "{}" })
+    .execute();
+  await app
+    .insertInto("findingAcknowledgement")
+    .values({ eventId, findingId: finding.id, personId: id("person"), reason: "r" })
+    .execute();
+  await app.insertInto("sealKey").values({ hint: "h", publicPem: "p" }).execute();
+  await app
+    .insertInto("timestampChain")
+    .values({ id: hex(32), certificates: ["c"] })
+    .returning("id")
+    .executeTakeFirstOrThrow()
+    .then(({ id: chainId }) =>
+      app
+        .insertInto("sealBundle")
+        .values({
+          ...{ ...ofClip, signature: randomBytes(8), keyHint: "h", token: randomBytes(8), chainId },
+          ...{ generatedAt: "2026-01-01T00:00:00Z", eventId: id("event") },
+        })
+        .execute(),
+    );
   await app
     .insertInto("logEntry")
     .values({ index: 0, eventId: id("event"), leafHash: randomBytes(32) })
@@ -115,11 +233,23 @@ async function oneOfEach(app: Database): Promise<{ clipId: string }> {
     .insertInto("logCheckpoint")
     .values({ size: 1, root: randomBytes(32), note: "n" })
     .execute();
+  await app
+    .insertInto("logCheckpointTimestamp")
+    .values({
+      size: 1,
+      token: randomBytes(8),
+      generatedAt: "2026-01-01T00:00:00Z",
+      authority: "a",
+      independent: false,
+      roots: [],
+    })
+    .execute();
+  await app.insertInto("logCheckpointCopy").values({ size: 1, part: "note", objectKey: "c", versionId: "v" }).execute();
+  await app.insertInto("logKey").values({ id: newId(), vkey: "name+key id+key" }).execute();
   return { clipId: id("clip") };
 }
 
 t.test("what is evidence is never rewritten, by the application or by the owner of the tables", async (t) => {
-  t.setTimeout(120_000);
   const { url } = await testDatabase(t);
   const owner = opened(t, url);
   await migrate(owner);
@@ -143,6 +273,11 @@ t.test("what is evidence is never rewritten, by the application or by the owner 
       await refused(db, `DELETE FROM ${table}`, `${who}: DELETE FROM ${table}`);
       await refused(db, `TRUNCATE ${table} CASCADE`, `${who}: TRUNCATE ${table}`);
     }
+    const outcome = ["state = 'pending'", `sha256 = '${hex(32)}'`, `tag_manifest_sha256 = '${hex(32)}'`, "name = 'x'"];
+    for (const change of [...outcome, "object_key = 'x'", "requested_at = now()", "case_id = NULL"]) {
+      await refused(db, `UPDATE export SET ${change}`, `${who}: UPDATE export SET ${change}`);
+    }
+    await refused(db, "DELETE FROM export", `${who}: DELETE FROM export`);
     const identity: [column: string, value: string][] = [
       ["id", `'${newId()}'`],
       ["organization_id", `'${newId()}'`],
@@ -167,22 +302,31 @@ t.test("what is evidence is never rewritten, by the application or by the owner 
     await refused(db, "UPDATE log_tile SET index = 7", `${who}: a tile is not moved`);
     await refused(db, "DELETE FROM log_tile", `${who}: a tile is not removed`);
     await refused(db, "TRUNCATE log_tile", `${who}: nor are all`);
+    for (const table of ["log_key", "log_checkpoint_copy"])
+      await refused(db, `DELETE FROM ${table}`, `${who}: ${table}`);
+    await refused(db, "UPDATE log_key SET vkey = 'other+key id+key'", `${who}: a key of the log is not exchanged`);
+    await refused(db, "UPDATE log_checkpoint_copy SET version_id = 'w'", `${who}: nor where a copy lies`);
     await sql`UPDATE log_tile SET hashes = hashes || ${randomBytes(32)}::bytea`.execute(db);
   }
   const { rows: grown } = await sql<{ length: number; start: Buffer }>`
     SELECT length(hashes) AS length, substring(hashes FOR 64) AS start FROM log_tile`.execute(app);
   t.same(grown, [{ length: 128, start: Buffer.alloc(64, 1) }], "a tile grows to the right");
 
+  await sql`UPDATE log_key SET retired_at = clock_timestamp()`.execute(app);
+  for (const [who, db] of roles) {
+    await refused(db, "UPDATE log_key SET retired_at = NULL", `${who}: a retired key does not come back`);
+  }
   const facts = { sm3: hex(32), chunkRoot: hex(32), state: "hashed" };
   await app.updateTable("clip").set(facts).where("id", "=", clipId).execute();
   for (const [who, db] of roles) {
     await refused(db, `UPDATE clip SET sm3 = '${hex(32)}'`, `${who}: digests that were found stay`);
     await refused(db, "UPDATE clip SET chunk_root = NULL", `${who}: and are not taken away`);
   }
+  await refused(app, "UPDATE clip SET bound = false", "the application does not say whether a clip is bound");
   await app.updateTable("clip").set({ state: "sealed" }).where("id", "=", clipId).execute();
   t.match(
     await app.selectFrom("clip").selectAll().executeTakeFirst(),
-    { ...facts, state: "sealed", sizeBytes: 5 },
+    { ...facts, state: "sealed", sizeBytes: 5, bound: true },
     "how far a clip got is told",
   );
 });

@@ -4,7 +4,6 @@ import t, { type Test } from "tap";
 import { type Derived, debianPrograms, deriveMedia, type MediaSettings, mediaSettings, probeSandbox } from "#derive";
 import { ffmpeg, listener, sample, scratch, sha256Of, streamsOf } from "../support/derive-media.ts";
 
-t.setTimeout(120_000);
 const { level } = await probeSandbox();
 /** Without bubblewrap on this machine everything but the promises of namespaces still holds. */
 const sandbox = level === "bubblewrap" ? "require" : "limits";

@@ -14,7 +14,11 @@ export async function ingestIdempotency(t: Test, options: StackOptions): Promise
   const stack = await startStack(t, {
     ...options,
     withoutWorker: true,
-    variables: { DOCKSEAL_DATABASE_POOL: "2", DOCKSEAL_UPLOAD_MEMORY_BYTES: String(512 * 1024 * 1024) },
+    variables: {
+      DOCKSEAL_DATABASE_POOL: "2",
+      DOCKSEAL_STATION_UPLOADS: "128",
+      DOCKSEAL_UPLOAD_MEMORY_BYTES: String(512 * 1024 * 1024),
+    },
   });
   const { url, party, directory } = stack;
   const traces = await Traces.of(t, stack);

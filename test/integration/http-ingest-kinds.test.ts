@@ -18,7 +18,6 @@ interface Seen {
 }
 
 t.test("whatever a recorder holds is taken as evidence, playable or not", async (t) => {
-  t.setTimeout(180_000);
   const stack = await startStack(t, { store: "filesystem", queue: "postgres" });
   const path = (name: string) => join(stack.directory, name);
   const make = (input: string[], output: string, ...more: string[]) =>

@@ -85,7 +85,6 @@ const wholes: [what: string, json: string][] = [
 ];
 
 t.test("metadata is taken as the schema says or refused with the field's name, and nothing is kept", async (t) => {
-  t.setTimeout(180_000);
   const stack = await startStack(t, { store: "filesystem", queue: "postgres", withoutWorker: true });
   const traces = await Traces.of(t, stack);
   const file = join(stack.directory, "clip.bin");

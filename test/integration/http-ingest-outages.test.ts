@@ -79,7 +79,6 @@ async function slowUpload(url: string, token: string, metadata: Record<string, u
 }
 
 t.test("while the S3 store is away nothing is taken, and what was begun is swept when it is back", async (t) => {
-  t.setTimeout(180_000);
   const server = await rgw(t);
   const door = await Door.to(server);
   t.teardown(() => door.close());
@@ -121,7 +120,6 @@ t.test("while the S3 store is away nothing is taken, and what was begun is swept
 });
 
 t.test("while the directory is away nothing is taken", async (t) => {
-  t.setTimeout(120_000);
   const stack = await startStack(t, { store: "filesystem", queue: "postgres", variables: quickSweeps });
   const traces = await Traces.of(t, stack);
   const file = join(stack.directory, "clip.bin");
@@ -156,7 +154,6 @@ async function mortalDatabase(t: Test) {
 }
 
 t.test("while the database is away nothing is taken or told, and after it came back everything works", async (t) => {
-  t.setTimeout(240_000);
   const database = await mortalDatabase(t);
   const stack = await startStack(t, {
     store: "filesystem",

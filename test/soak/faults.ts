@@ -1,6 +1,8 @@
 import type { EmbeddedPostgres } from "#db";
+import { pause } from "#kernel";
 import { until } from "../support/fault-until.ts";
 import type { Stack } from "../support/stack.ts";
+import { shuffled } from "./random.ts";
 
 export interface Fault {
   readonly name: string;
@@ -9,20 +11,23 @@ export interface Fault {
   strike(): Promise<void>;
 }
 
+/** @param wrong told when a process had ended by itself before it was killed. */
 export function faultsOf(on: {
   readonly stack: Stack;
   readonly postgres: EmbeddedPostgres;
   readonly s3: { restart(): Promise<void> };
+  readonly wrong: (sentence: string) => void;
 }): Fault[] {
-  const { stack, postgres, s3 } = on;
+  const { stack, postgres, s3, wrong } = on;
   /** A process that starts while its servers are away says so and ends, as a supervisor expects: it is started again. */
-  const restarted = async (process: Stack["serve"]): Promise<void> => {
+  const restarted = async (name: string, process: Stack["serve"]): Promise<void> => {
+    if (!process.runs) wrong(`the ${name} had ended by itself`);
     await process.kill9();
-    await until("the process runs again", () => process.start().then(() => true), { everyMs: 500 });
+    await until(`the ${name} runs again`, () => process.start().then(() => true), { everyMs: 500 });
   };
   const faults: Record<string, () => Promise<void>> = {
-    api: () => restarted(stack.serve),
-    worker: () => restarted(stack.work),
+    api: () => restarted("api", stack.serve),
+    worker: () => restarted("worker", stack.work),
     redis: async () => {
       await stack.redis?.kill9();
       await stack.redis?.restart();
@@ -36,4 +41,30 @@ export function faultsOf(on: {
     s3: () => s3.restart(),
   };
   return Object.entries(faults).map(([name, strike]) => ({ name, times: 0, strike }));
+}
+
+/**
+ * One fault after the other with some rest between them, until the time is over and each has struck once. All are mended
+ * when it ends.
+ * @param restMs the longest rest.
+ */
+export async function strikeAll(
+  faults: readonly Fault[],
+  {
+    random,
+    over,
+    restMs,
+    tell,
+  }: { random: () => number; over: AbortSignal; restMs: number; tell: (line: string) => void },
+): Promise<void> {
+  await pause(2_000, over);
+  for (;;) {
+    for (const fault of shuffled(faults, random)) {
+      if (over.aborted && faults.every(({ times }) => times > 0)) return;
+      tell(`kill: ${fault.name}`);
+      await fault.strike();
+      fault.times += 1;
+      await pause(1_000 + random() * restMs, over);
+    }
+  }
 }

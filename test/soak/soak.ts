@@ -1,18 +1,20 @@
-// Many stations, random faults, and in the end everything is verified: `node test/soak/soak.ts [--minutes 10]
-// [--stations 64] [--seed 1] [--json]`. Exit code 1 on any difference.
+// Many stations by every way in, random kills, and in the end everything is verified: `node test/soak/soak.ts
+// [--minutes 10] [--stations 64] [--seed 1] [--json]`. Exit code 1 on any difference.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { inTransaction } from "#db";
+import { createStation } from "#identity";
 import { pause } from "#kernel";
 import { impatient, verifyEverything } from "../support/fault.ts";
-import { Fleet } from "../support/fault-station.ts";
 import { testServer } from "../support/postgres.ts";
 import { ownRgw } from "../support/rgw.ts";
-import { startStack } from "../support/stack.ts";
-import { type Fault, faultsOf } from "./faults.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+import { faultsOf, strikeAll } from "./faults.ts";
 import { randomOf } from "./random.ts";
-import { runStation } from "./station.ts";
+import { reportOf, tableOf } from "./report.ts";
+import { SoakStation } from "./station.ts";
 
 const { values } = parseArgs({
   options: {
@@ -57,59 +59,66 @@ async function soak(): Promise<number> {
     s3,
     variables: { ...impatient, DOCKSEAL_STEP_OVERDUE_SECONDS: "20", DOCKSEAL_UPLOAD_STALL_SECONDS: "3" },
   });
+  const fleet = await stationsOf(stack);
   tell(`soak: ${stations} stations, ${minutes} minutes, seed ${seed}`);
-  const fleet = new Fleet(stack);
+
+  const differences: string[] = [];
+  const wrong = (sentence: string): void => void differences.push(sentence);
+  const faults = faultsOf({ stack, postgres, s3, wrong });
+  const quiet = new AbortController();
+  const began = Date.now();
   const over = AbortSignal.timeout(minutes * 60_000);
-  const faults = faultsOf({ stack, postgres, s3 });
-  const [peakBytes, , ...tallies] = await Promise.all([
-    peakMemory(() => stack.serve.residentBytes(), over),
-    strike(faults, over),
-    ...Array.from({ length: stations }, (_, at) =>
-      runStation(fleet, { number: at, random: randomOf(seed + at), over }),
+  const restMs = Math.min(14_000, minutes * 2_000);
+  // Stations go on until the last thing that was killed runs again: what they have begun must get through.
+  const striking = strikeAll(faults, { random: randomOf(seed), over, restMs, tell })
+    .catch((error: Error) => wrong(`not mended: ${error.message}`))
+    .finally(() => quiet.abort());
+  const [peakApiBytes] = await Promise.all([
+    peakMemory(() => stack.serve.peakResidentBytes(), quiet.signal),
+    striking,
+    ...fleet.map((station, at) =>
+      station.run(quiet.signal).catch((error: Error) => wrong(`station ${at}: ${error.message}`)),
     ),
   ]);
-  tell(`stations are done: ${fleet.summary}`);
+  const loadSeconds = Math.round((Date.now() - began) / 1000);
+  tell(`quiet after ${loadSeconds} s; verifying`);
 
-  const { differences, figures } = await verifyEverything(stack, fleet.acknowledged, { seconds: 120 + minutes * 60 });
-  const sum = (field: "files" | "aborted" | "stalled") => tallies.reduce((total, tally) => total + tally[field], 0);
-  const report = {
+  const acknowledged = fleet.flatMap((station) => station.fleet.acknowledged);
+  // Every file is looked at by ffmpeg as well, which takes two cores most of the time.
+  const patience = { seconds: 120 + 3 * acknowledged.length, deep: true };
+  const verified = await verifyEverything(stack, acknowledged, patience);
+  differences.push(...verified.differences);
+  const report = reportOf(fleet, {
     minutes,
     stations,
     seed,
-    filesSent: sum("files"),
-    acknowledged: fleet.acknowledged.length,
-    aborted: sum("aborted"),
-    stalled: sum("stalled"),
-    answers: Object.fromEntries([...fleet.answers].sort(([a], [b]) => a - b)),
-    retries: fleet.retries,
-    faults: Object.fromEntries(faults.map((fault) => [fault.name, fault.times])),
-    ...figures,
-    peakApiMiB: Math.round(peakBytes / 1024 / 1024),
+    loadSeconds,
     differences,
-  };
-  process.stdout.write(`${values.json ? JSON.stringify(report) : JSON.stringify(report, undefined, 2)}\n`);
-  return differences.length === 0 && figures.receipts > 0 ? 0 : 1;
+    seconds: Math.round((Date.now() - began) / 1000),
+    kills: Object.fromEntries(faults.map((fault) => [fault.name, fault.times])),
+    ...verified.figures,
+    peakApiMiB: Math.round(peakApiBytes / 1024 / 1024),
+  });
+  process.stdout.write(`${values.json ? JSON.stringify(report) : tableOf(report)}\n`);
+  return differences.length === 0 && report.receipts > 0 ? 0 : 1;
 }
 
-/** One fault after the other in random order, with some rest between them; all are mended when it ends. */
-async function strike(faults: readonly Fault[], over: AbortSignal): Promise<void> {
-  const random = randomOf(seed);
-  await pause(2_000, over);
-  while (!over.aborted) {
-    const fault = faults[Math.floor(random() * faults.length)];
-    if (fault === undefined) return;
-    tell(`kill: ${fault.name}`);
-    await fault.strike();
-    fault.times += 1;
-    await pause(1_500 + random() * Math.min(15_000, minutes * 3_000), over);
+/** Each with a number and a token of its own. */
+async function stationsOf({ db, url, party: { organizationId } }: Stack): Promise<SoakStation[]> {
+  const made: SoakStation[] = [];
+  for (let number = 0; number < stations; number++) {
+    const wanted = { organizationId, number: `3715${String(number).padStart(16, "0")}`, name: `采集站 ${number}` };
+    const { token } = await inTransaction(db, (tx) => createStation(tx, wanted));
+    made.push(new SoakStation(url, { token, number, random: randomOf(seed + number) }));
   }
+  return made;
 }
 
-/** The most that the API process held, looked at twice a second; 0 while it does not run. */
-async function peakMemory(residentBytes: () => Promise<number>, over: AbortSignal): Promise<number> {
+/** The most that any API process held; asked twice a second, since the kernel forgets it with the process. */
+async function peakMemory(peakResidentBytes: () => Promise<number>, over: AbortSignal): Promise<number> {
   let peak = 0;
   while (!over.aborted) {
-    peak = Math.max(peak, await residentBytes().catch(() => 0)); // it was killed just now
+    peak = Math.max(peak, await peakResidentBytes().catch(() => 0)); // it was killed just now
     await pause(500, over);
   }
   return peak;

@@ -41,3 +41,8 @@ export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+/** A part of a resumable write. */
+export function newPart(number: number, bytes: Buffer): { number: number; bytes: Buffer; sha256: string } {
+  return { number, bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
+}

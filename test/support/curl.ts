@@ -50,6 +50,28 @@ export function sendClip(
   );
 }
 
+/** The same with the file as the bare body. */
+export function sendRaw(
+  url: string,
+  token: string,
+  file: string,
+  metadata: Record<string, unknown>,
+  ...more: string[]
+): Promise<CurlAnswer> {
+  return curl(
+    "-H",
+    `authorization: Bearer ${token}`,
+    "-H",
+    "content-type: application/octet-stream",
+    "-H",
+    `dockseal-metadata: ${Buffer.from(JSON.stringify(metadata)).toString("base64")}`,
+    "-T",
+    file,
+    ...more,
+    `${url}/api/v1/clips/raw`,
+  );
+}
+
 export const someMetadata = {
   recorderSerial: "REC-0001",
   collectorNumber: "37150001",

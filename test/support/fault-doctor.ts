@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { bareProduct } from "./bare-node.ts";
 import type { Stack } from "./stack.ts";
 
 export interface DoctorReport {
@@ -12,9 +12,8 @@ export interface DoctorReport {
 
 /** Runs `dockseal doctor --json` on a stack. */
 export async function doctorOf(stack: Stack): Promise<DoctorReport> {
-  const script = join(import.meta.dirname, "../../src/cli/dockseal.ts");
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));
-  const child = spawn(process.execPath, [script, "doctor", "--json"], {
+  const child = spawn("env", bareProduct(["doctor", "--json"]), {
     env: { ...inherited, NODE_V8_COVERAGE: "", ...stack.environment },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,10 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
-import { text } from "node:stream/consumers";
 import { ContentDigests, type ContentFacts } from "#evidence";
 import { pause } from "#kernel";
 import { until } from "./fault-until.ts";
+import { type Answer, type Pace, pacedRequest, type Sending } from "./paced-request.ts";
 
 /** A file on a card, with the digests that the station took of it by itself. */
 export interface Recording {
@@ -52,71 +50,38 @@ export function newRecording(sizeBytes: number, options?: RecordingOptions): Rec
   return recordingOf(randomBytes(sizeBytes), options);
 }
 
-export interface Pace {
-  /** In so many pieces … */
-  readonly pieces: number;
-  /** … with so long between two of them. */
-  readonly gapMs: number;
-  /** Cuts the connection. */
-  readonly signal?: AbortSignal;
-}
+/** Ways in that take a file in one request. */
+export type PlainWay = "form" | "raw";
 
-export interface Answer {
-  /** 0: the connection ended without an answer. */
-  readonly status: number;
-  readonly body: string;
-}
-
-/** Sends one recording once, in paced pieces over a connection of its own. Never rejects. */
-export async function sendPaced(url: string, token: string, recording: Recording, pace: Pace): Promise<Answer> {
+/** What one request with the whole recording is made of. */
+function wholeIn(way: PlainWay, recording: Recording): Sending & { readonly path: string } {
+  const { bytes, metadata } = recording;
+  const lengthKnown = "sizeBytes" in metadata;
+  if (way === "raw") {
+    const headers = {
+      "content-type": "application/octet-stream",
+      "dockseal-metadata": Buffer.from(JSON.stringify(metadata)).toString("base64"),
+      ...(lengthKnown ? { "content-length": bytes.length } : {}),
+    };
+    return { path: "/api/v1/clips/raw", method: "PUT", headers, bytes };
+  }
   const boundary = `dockseal-${randomUUID()}`;
   const part = (name: string, more = "") =>
     `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n`;
-  const head = `${part("metadata")}${JSON.stringify(recording.metadata)}\r\n${part("file", '; filename="clip.bin"')}`;
+  const head = `${part("metadata")}${JSON.stringify(metadata)}\r\n${part("file", '; filename="clip.bin"')}`;
   const tail = `\r\n--${boundary}--\r\n`;
-  const lengthKnown = "sizeBytes" in recording.metadata;
-  const outgoing = request(`${url}/api/v1/clips`, {
-    method: "POST",
-    agent: false,
-    ...(pace.signal === undefined ? {} : { signal: pace.signal }),
-    headers: {
-      authorization: `Bearer ${token}`,
-      "content-type": `multipart/form-data; boundary=${boundary}`,
-      ...(lengthKnown ? { "content-length": Buffer.byteLength(head) + recording.bytes.length + tail.length } : {}),
-    },
-  });
-  const answer = answerOf(outgoing);
-  let answered = false;
-  void answer.then(() => {
-    answered = true;
-  });
-  const pieceBytes = Math.ceil(recording.bytes.length / pace.pieces);
-  outgoing.write(head);
-  for (let at = 0; at < recording.bytes.length && !answered; at += pieceBytes) {
-    if (at > 0) await Promise.race([pause(pace.gapMs), answer]);
-    if (!outgoing.write(recording.bytes.subarray(at, at + pieceBytes))) {
-      await Promise.race([once(outgoing, "drain").catch(() => undefined), answer]); // `answer` tells of the error
-    }
-  }
-  if (!answered) outgoing.end(tail);
-  const got = await answer;
-  outgoing.destroy();
-  return got;
+  const headers = {
+    "content-type": `multipart/form-data; boundary=${boundary}`,
+    ...(lengthKnown ? { "content-length": Buffer.byteLength(head) + bytes.length + tail.length } : {}),
+  };
+  return { path: "/api/v1/clips", method: "POST", headers, bytes, head, tail };
 }
 
-function answerOf(outgoing: ClientRequest): Promise<Answer> {
-  return new Promise((resolve) => {
-    const broken = (error: Error): void => resolve({ status: 0, body: error.message });
-    outgoing.on("error", broken);
-    let answering = false;
-    outgoing.on("close", () => {
-      if (!answering) broken(new Error("closed"));
-    });
-    outgoing.on("response", (response: IncomingMessage) => {
-      answering = true;
-      text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), broken);
-    });
-  });
+interface Patience {
+  /** For one file, however often it is sent. */
+  readonly seconds: number;
+  /** Before it is sent again, also when the server asks for more. */
+  readonly longestPauseMs: number;
 }
 
 /** Stations that keep a file and send it again until it is taken, as ours does. Tells what was answered how often. */
@@ -125,41 +90,66 @@ export class Fleet {
   readonly #token: string;
   readonly acknowledged: Acknowledged[] = [];
   readonly answers = new Map<number, number>();
+  readonly #patience: Patience;
+  #retryAfterMs = 0;
   retries = 0;
 
-  constructor(stack: { readonly url: string; readonly party: { readonly token: string } }) {
+  constructor(
+    stack: { readonly url: string; readonly party: { readonly token: string } },
+    patience: Patience = { seconds: 120, longestPauseMs: 300 },
+  ) {
     this.#url = stack.url;
     this.#token = stack.party.token;
+    this.#patience = patience;
+  }
+
+  /** One request with this fleet's token, counted by its answer. Never rejects. */
+  async call(path: string, sending: Sending, pace: Pace = { pieces: 1, gapMs: 0 }): Promise<Answer> {
+    const headers = { authorization: `Bearer ${this.#token}`, ...sending.headers };
+    const answer = await pacedRequest(`${this.#url}${path}`, { ...sending, headers }, pace);
+    this.answers.set(answer.status, (this.answers.get(answer.status) ?? 0) + 1);
+    this.#retryAfterMs = Number(answer.headers["retry-after"] ?? 0) * 1000;
+    return answer;
   }
 
   /** One try. An answer that no fault explains is an error. */
-  async once(recording: Recording, pace: Pace): Promise<Acknowledged | undefined> {
-    const { status, body } = await sendPaced(this.#url, this.#token, recording, pace);
-    this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
-    if (status === 200 || status === 201) {
-      const clip = JSON.parse(body) as { id: string; sha256: string; sizeBytes: number };
-      if (clip.sha256 !== recording.facts.sha256 || clip.sizeBytes !== recording.facts.sizeBytes) {
-        throw new Error(`the answer is about other bytes: ${body}`);
-      }
-      const acknowledged = { clipId: clip.id, facts: recording.facts };
-      this.acknowledged.push(acknowledged);
-      return acknowledged;
-    }
+  async once(recording: Recording, pace: Pace, way: PlainWay = "form"): Promise<Acknowledged | undefined> {
+    const { path, ...sending } = wholeIn(way, recording);
+    const answer = await this.call(path, sending, pace);
+    const { status, body } = answer;
+    if (status === 200 || status === 201) return this.acknowledge(answer, recording);
     // 400 is what an upload gets whose connection broke: only `upload-aborted` may be it.
     const expected = status === 0 || status === 503 || status === 408 || /\/problems\/upload-aborted/.test(body);
     if (!expected) throw new Error(`unexpected answer ${status}: ${body}`);
     return undefined;
   }
 
+  /** Believes an answer that a file is taken. */
+  acknowledge({ body }: Answer, { facts }: Recording): Acknowledged {
+    const clip = JSON.parse(body) as { id: string; sha256: string; sizeBytes: number };
+    if (clip.sha256 !== facts.sha256 || clip.sizeBytes !== facts.sizeBytes) {
+      throw new Error(`the answer is about other bytes: ${body}`);
+    }
+    const acknowledged = { clipId: clip.id, facts };
+    this.acknowledged.push(acknowledged);
+    return acknowledged;
+  }
+
   /** Sends until it is taken. */
-  async push(recording: Recording, pace: Pace, { seconds = 120 } = {}): Promise<Acknowledged> {
+  push(recording: Recording, pace: Pace, way: PlainWay = "form"): Promise<Acknowledged> {
+    return this.untilTaken(() => this.once(recording, pace, way));
+  }
+
+  /** Tries until it is taken, with the pause that the server asks for in between. */
+  async untilTaken(attempt: () => Promise<Acknowledged | undefined>): Promise<Acknowledged> {
+    const { seconds, longestPauseMs } = this.#patience;
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
-      const taken = await this.once(recording, pace);
+      const taken = await attempt();
       if (taken !== undefined) return taken;
       if (Date.now() > deadline) throw new Error(`not taken within ${seconds} s`);
       this.retries += 1;
-      await pause(300);
+      await pause(Math.min(Math.max(this.#retryAfterMs, 300), longestPauseMs));
     }
   }
 

@@ -1,6 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { type Certificate, certificatePem, parseCertificate } from "#evidence";
-import { buildCertificate, distinguishedName, extension } from "../../src/evidence/timestamp/authority-keys.ts";
 import {
   contextConstructed,
   der,
@@ -14,6 +13,7 @@ import {
   derTime,
   derTrue,
 } from "../../src/evidence/timestamp/der.ts";
+import { buildCertificate, distinguishedName, extension } from "../../src/evidence/timestamp/issue.ts";
 import { OID } from "../../src/evidence/timestamp/oids.ts";
 
 // Timestamp authorities and tokens with any part wrong on purpose, in DER from the same small pieces as the right ones.

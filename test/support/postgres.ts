@@ -25,11 +25,21 @@ export async function testDatabase(test: Pick<Test, "teardown">): Promise<TestDa
   const superuserUrl = await server;
   const name = `test_${randomBytes(8).toString("hex")}`;
   await onServer(superuserUrl, `create database ${name} template template0`);
-  const drop = () => onServer(superuserUrl, `drop database if exists ${name} with (force)`);
+  const drop = () => dropDatabase(superuserUrl, name);
   test.teardown(drop);
   const url = new URL(superuserUrl);
   url.pathname = `/${name}`;
   return { url: url.href, drop };
+}
+
+/** A copy of a database as it is now, which nobody may be using: what a restored backup is. */
+export async function copyOfDatabase(test: Pick<Test, "teardown">, url: string): Promise<string> {
+  const copy = await testDatabase(test);
+  const [from, to] = [url, copy.url].map((text) => new URL(text).pathname.slice(1));
+  const { href } = Object.assign(new URL(url), { pathname: "/postgres" });
+  await copy.drop();
+  await onServer(href, `create database ${to} template ${from}`);
+  return copy.url;
 }
 
 /** An embedded server of the test's own, which the test may kill. It ends with the test. */
@@ -57,8 +67,20 @@ async function startServer(): Promise<string> {
   return (await testServer(t)).superuserUrl;
 }
 
+/** `force` ends the sessions, and waits five seconds for them: on a server that has much to do they may end later. */
+async function dropDatabase(superuserUrl: string, name: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await onServer(superuserUrl, `drop database if exists ${name} with (force)`);
+    } catch (error) {
+      const inUse = error instanceof pg.DatabaseError && error.code === "55006"; // object_in_use
+      if (!inUse || tries === 12) throw error;
+    }
+  }
+}
+
 async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 60_000 });
   await client.connect();
   try {
     await client.query(statement);

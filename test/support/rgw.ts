@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { until } from "./fault-until.ts";
 
 const run = promisify(execFile);
 
@@ -56,7 +57,13 @@ export async function ownRgw(t: Teardown, directory: string): Promise<Rgw & { re
     ...fromUrl(new URL(stdout.trim())),
     /** Ends the gateway as a power cut would, and starts it again. The disk behind it stays up. */
     restart: async () => {
-      process.kill(Number(await readFile(join(directory, "run/client.rgw.pid"), "utf8")), "SIGKILL");
+      const pid = Number(await readFile(join(directory, "run/client.rgw.pid"), "utf8"));
+      process.kill(pid, "SIGKILL");
+      // As long as it is there, it counts as one that runs and needs no start. A dead one has no command line.
+      await until("the gateway is gone", async () => {
+        const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+        return !words.includes(directory);
+      });
       await up();
     },
   };

@@ -3,16 +3,21 @@ import {
   ContentDigests,
   type CustodyLeaf,
   commit,
+  cosign,
   createTimestampAuthority,
   encodeLeaf,
   encodeOpening,
   encodeReceipt,
   encodeSealManifest,
   formatTlogProof,
+  type ImprintAlgorithm,
+  imprintsOf,
   inclusionProof,
   leafHash,
+  type NoteSigner,
   noteKeyPair,
   parseCertificate,
+  parseNote,
   parseSkey,
   parseTimestampResponse,
   type Receipt,
@@ -21,6 +26,7 @@ import {
   type SealManifest,
   signCheckpoint,
   TimestampAuthority,
+  type TimestampAuthorityKeys,
   timestampRequest,
 } from "#evidence";
 
@@ -37,6 +43,11 @@ export interface Wish {
   readonly leaf?: Partial<CustodyLeaf>;
   readonly details?: (right: SealedDetails) => SealedDetails;
   readonly independent?: boolean;
+  /** Of the timestamp authority. */
+  readonly keys?: TimestampAuthorityKeys;
+  readonly imprint?: ImprintAlgorithm;
+  /** Cosigns the checkpoint. */
+  readonly witness?: NoteSigner;
 }
 
 /** A clip sealed from end to end with fresh keys: its receipt, and what a verifier has from elsewhere. */
@@ -63,9 +74,10 @@ export async function sealedClip(wish: Wish = {}) {
     ...wish.manifest,
   });
 
-  const keys = createTimestampAuthority({ name: "dockseal test", now: at });
+  const keys = wish.keys ?? createTimestampAuthority({ name: "dockseal test", now: at });
   const authority = new TimestampAuthority(keys, { now: () => at }, (bytes) => Buffer.alloc(bytes, 0xc3));
-  const request = timestampRequest({ imprint: sha256(manifest), nonce: 1234567890n });
+  const algorithm = wish.imprint ?? "sha256";
+  const request = timestampRequest({ imprint: imprintsOf(manifest)[algorithm], algorithm, nonce: 1234567890n });
   const { tokenDer: timestampToken = Buffer.of() } = parseTimestampResponse(await authority.respond(request));
 
   const independent = wish.independent ?? false;
@@ -91,7 +103,10 @@ export async function sealedClip(wish: Wish = {}) {
   const log = parseSkey(noteKeyPair("log.example/custody", sha256(Buffer.from("log"))).skey);
   const head = { origin: log.name, size: leaves.length, root: rootOf(leaves), extensions: [] };
   const hashes = await inclusionProof(2, leaves.length, async () => Buffer.concat(leaves));
-  const checkpoint = signCheckpoint(head, [log]);
+  const signed = signCheckpoint(head, [log]);
+  const cosignature =
+    wish.witness === undefined ? "" : cosign(parseNote(signed).text, wish.witness, Math.floor(at.getTime() / 1000));
+  const checkpoint = signed + cosignature;
 
   const receipt: Receipt = {
     entry,

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,6 +10,7 @@ import type { Test } from "tap";
 import { type Database, inTransaction, migrate, openDatabase } from "#db";
 import { createOrganization, createPerson, createStation, type Role } from "#identity";
 import { serveFlags } from "../../src/cli/node-flags.ts";
+import { bareProduct } from "./bare-node.ts";
 import { freePort } from "./port.ts";
 import { testDatabase } from "./postgres.ts";
 import { redis, type TestRedis } from "./redis.ts";
@@ -180,14 +180,15 @@ export class Process {
   /** Starts the process, and resolves when it says that it is ready. */
   async start(): Promise<void> {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));
-    const script = join(import.meta.dirname, "../../src/cli/dockseal.ts");
     const flags = this.#command === "serve" ? serveFlags : [];
-    const child = spawn(process.execPath, [...flags, script, this.#command, ...this.#options], {
+    // It writes its log itself: by a pipe the last lines would come after its end, or after what they tell of.
+    const log = await open(this.logPath, "a");
+    const child = spawn("env", bareProduct([this.#command, ...this.#options], flags), {
       env: { ...inherited, NODE_V8_COVERAGE: "", ...this.#environment },
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      stdio: ["ignore", "pipe", log.fd, "ipc"],
     });
     this.#child = child;
-    child.stderr?.pipe(createWriteStream(this.logPath, { flags: "a" }));
+    await log.close();
     if (child.stdout === null) throw new Error("no standard output");
     const lines = createInterface({ input: child.stdout });
     const ended = once(child, "exit").then(async ([code, signal]) => {
@@ -211,6 +212,17 @@ export class Process {
 
   async stop(): Promise<void> {
     await this.#end("SIGTERM");
+  }
+
+  /** False also when it ended by itself. */
+  get runs(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The most resident memory that this process has had, in bytes. */
+  async peakResidentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.pid}/status`, "utf8");
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
   }
 
   /** Resident memory in bytes. */

@@ -16,6 +16,7 @@ export type Operation =
   | "put"
   | "initiate"
   | "part"
+  | "list-parts"
   | "complete"
   | "abort"
   | "head"
@@ -151,6 +152,8 @@ export class StrictS3 {
         upload.parts.set(partNumber, { bytes: body, etag: md5(body) });
         return { status: 200, headers: { etag: `"${md5(body)}"` } };
       }
+      case "list-parts":
+        return this.#listParts(query.get("uploadId") ?? "");
       case "complete":
         return this.#complete(key, query.get("uploadId") ?? "", body.toString());
       case "abort":
@@ -227,6 +230,18 @@ export class StrictS3 {
     return { status: 200, body: `<ListMultipartUploadsResult>${entries.join("")}</ListMultipartUploadsResult>` };
   }
 
+  #listParts(uploadId: string): Answer {
+    const upload = this.uploads.get(uploadId);
+    if (!upload) return refusal(404, "NoSuchUpload");
+    const parts = [...upload.parts]
+      .sort(([a], [b]) => a - b)
+      .map(([number, { etag }]) => `<Part><PartNumber>${number}</PartNumber><ETag>&quot;${etag}&quot;</ETag></Part>`);
+    return {
+      status: 200,
+      body: `<ListPartsResult><IsTruncated>false</IsTruncated>${parts.join("")}</ListPartsResult>`,
+    };
+  }
+
   #retention(method: string, version: Version, xml: string): Answer {
     const { retention } = version;
     if (method === "GET") {
@@ -253,6 +268,7 @@ function operationOf(method: string, key: string, query: URLSearchParams): Opera
   if (method === "POST") return query.has("uploads") ? "initiate" : "complete";
   if (method === "PUT") return query.has("partNumber") ? "part" : "put";
   if (method === "DELETE") return query.has("uploadId") ? "abort" : "delete";
+  if (method === "GET" && query.has("uploadId")) return "list-parts";
   return method === "HEAD" ? "head" : "get";
 }
 

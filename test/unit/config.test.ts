@@ -3,9 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import t from "tap";
-import { parseConfig } from "#config";
+import { parseConfig, variables } from "#config";
 import { isProblem } from "#kernel";
-import { variables } from "../../src/config/config.ts";
 
 const root = join(import.meta.dirname, "../..");
 const needed = {
@@ -93,4 +92,23 @@ const generator = join(root, "deploy/dev/generate-docs.ts");
 t.test(".env.example is what the variables say", { skip: !existsSync(generator) && "no generator" }, async (t) => {
   const { envExample } = (await import(pathToFileURL(generator).href)) as { envExample: () => string };
   t.equal(await readFile(join(root, ".env.example"), "utf8"), envExample());
+});
+
+t.test("timestamp authorities are a list, and a policy is an object identifier", async (t) => {
+  t.equal(parseConfig(needed).tsaUrl, undefined);
+  const one = parseConfig({ ...needed, DOCKSEAL_TSA_URL: "https://a.example/tsr" });
+  t.match(one, { tsaUrl: ["https://a.example/tsr"], tsaImprint: "sha256", tsaProfile: "ecdsa", tsaRenewDays: 90 });
+  t.same(parseConfig({ ...needed, DOCKSEAL_TSA_URL: "http://a.example/tsr, https://b.example" }).tsaUrl, [
+    "http://a.example/tsr",
+    "https://b.example",
+  ]);
+  for (const bad of ["http://a.example,", "ftp://a.example", "http://a.example,b"]) {
+    t.match(complaintOf({ ...needed, DOCKSEAL_TSA_URL: bad }), /DOCKSEAL_TSA_URL must be a URL/, bad);
+  }
+  for (const good of ["1.2", "0.39", "2.999.1", "1.2.840.113549.1.9.16"]) {
+    t.equal(parseConfig({ ...needed, DOCKSEAL_TSA_POLICY: good }).tsaPolicy, good);
+  }
+  for (const bad of ["1", "3.1", "1.40", "1.2.", "1.2.03", "id-policy"]) {
+    t.match(complaintOf({ ...needed, DOCKSEAL_TSA_POLICY: bad }), /DOCKSEAL_TSA_POLICY must be an object/, bad);
+  }
 });

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
-import { kindOf } from "../../src/derive/kind.ts";
+import { kindOf } from "#ingest";
 import { factsFrom } from "../../src/derive/probe.ts";
 import { structureOf } from "../../src/derive/structure.ts";
 import { PeakGatherer } from "../../src/derive/waveform.ts";

@@ -8,10 +8,10 @@ import { ContentDigests } from "#evidence";
 import { problems } from "#kernel";
 import { parseTrust, verifyReceipt } from "#verify";
 import { generatedDocs } from "../../deploy/dev/generate-docs.ts";
+import { bareNode } from "../support/bare-node.ts";
+import { verifyBySigstore } from "../support/sigstore.ts";
 
 // What the documents say is what the code does: as far as that can be read off.
-
-t.setTimeout(120_000);
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "../..");
@@ -62,14 +62,14 @@ t.test("every link and every path in the documents leads somewhere", async (t) =
 });
 
 t.test("every variable, command, option and script that a document names exists", async (t) => {
-  const { stdout: usage } = await run(process.execPath, [join(root, "src/cli/dockseal.ts"), "--help"]);
+  const { stdout: usage } = await run("env", bareNode(join(root, "src/cli/dockseal.ts"), "--help"));
   const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
   for (const [path, text] of await pages()) {
     const real = text.replaceAll(/DOCKSEAL_\w+ is unknown/g, "");
     for (const [name] of real.matchAll(/DOCKSEAL_[A-Z][A-Z_]*[A-Z]/g)) {
       t.ok(name in variables || name.startsWith("DOCKSEAL_TEST_"), `${path}: ${name}`);
     }
-    for (const [, command = "", rest = ""] of text.matchAll(/\bnpx dockseal ((?:station )?[a-z]+)([^`\n]*)/g)) {
+    for (const [, command = "", rest = ""] of text.matchAll(/\bnpx dockseal ((?:station )?[a-z-]+)([^`\n]*)/g)) {
       const line = usage.split("\n").find((candidate) => candidate.startsWith(`  dockseal ${command} `)) ?? "";
       t.not(line, "", `${path}: dockseal ${command}`);
       for (const [option] of rest.matchAll(/--[a-z-]+/g))
@@ -116,8 +116,25 @@ t.test("the lines of docs/formats.md, typed into bash, print what the page says"
   const digests = new ContentDigests();
   digests.update(await readFile(join(directory, "recording.bin")));
   const trust = parseTrust(await read("docs/example/trust.json"));
-  const verdict = await verifyReceipt(await read("docs/example/receipt.json"), { trust, file: digests.finish() });
+  const verdict = await verifyReceipt(await read("docs/example/receipt.json"), {
+    ...{ trust, file: digests.finish(), now: new Date("2026-11-22T02:00:00Z") },
+  });
   t.equal(verdict.ok, true, "and the example's receipt passes");
+  for (const [name, ok] of [
+    ["receipt.json", false],
+    ["renewed-receipt.json", true],
+  ] as const) {
+    const later = await verifyReceipt(await read(`docs/example/${name}`), { now: new Date("2050-01-01T00:00:00Z") });
+    t.equal(later.ok, ok, `${name} in 2050`);
+  }
+  const clip = await readFile(join(directory, "clip.bin"));
+  const believed = {
+    root: await read("docs/example/trusted_root.json"),
+    sealKeys: await read("docs/example/seal-key.pem"),
+  };
+  const bundle = await read("docs/example/clip.sigstore.json");
+  t.doesNotThrow(() => verifyBySigstore(bundle, clip, believed), "and Sigstore accepts the example's bundle");
+  t.throws(() => verifyBySigstore(bundle, clip.subarray(1), believed), { code: "SIGNATURE_ERROR" });
   const shown = [...(await read("README.md")).matchAll(/^ {2}(?:passed|not checked) +(\S+) {2,}(.*)$/gm)];
   t.same(
     shown.map(([, name, detail]) => [name, detail]),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import t from "tap";
-import { capturedInstant } from "#ingest";
+import { capturedInstant } from "#metadata";
 
 const known: [raw: string, zone: string | undefined, instant: string][] = [
   ["2026-11-21 09:30:00", "+08:00", "2026-11-21T01:30:00.000Z"],

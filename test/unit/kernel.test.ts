@@ -4,7 +4,6 @@ import Type from "typebox";
 import {
   canonicalBytes,
   canonicalJson,
-  checked,
   DocksealError,
   isProblem,
   type Json,
@@ -13,6 +12,7 @@ import {
   pause,
   problems,
 } from "#kernel";
+import { checked } from "#schema";
 import { table } from "../../src/cli/table.ts";
 
 t.test("canonical JSON: the examples of RFC 8785", async (t) => {

@@ -14,6 +14,7 @@ import {
   derTime,
   derUtf8,
 } from "./der.ts";
+import { signatureAlgorithmOf } from "./issue.ts";
 import { parseTimestampRequest, type TimestampRequest } from "./messages.ts";
 import { DIGESTS, OID } from "./oids.ts";
 import { hasNoParameters } from "./verify.ts";
@@ -101,7 +102,7 @@ export class TimestampAuthority {
 
 /**
  * TimeStampToken: CMS SignedData (RFC 5652 §5.1) over a TSTInfo, with the attributes that RFC 3161 §2.4.2 and
- * RFC 5816 §2.2.1 demand. ECDSA with SHA-256.
+ * RFC 5816 §2.2.1 demand. With SHA-256, RSA or ECDSA as the key is.
  */
 export function signToken(
   tstInfo: Buffer,
@@ -125,7 +126,7 @@ export function signToken(
     sha256,
     // implicit tag instead of SET in the message, but not under the signature (RFC 5652 §5.4)
     Buffer.concat([Buffer.of(contextConstructed(0)), attributes.subarray(1)]),
-    derSequence(derOid(OID.ecdsaWithSha256)),
+    signatureAlgorithmOf(key),
     derOctets(sign("sha256", attributes, key)),
   );
   const signedData = derSequence(

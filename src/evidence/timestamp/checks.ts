@@ -24,6 +24,8 @@ export type TimestampCheck =
   | "nonce"
   | "policy"
   | "tsa-name"
+  | "time"
+  | "renewal"
   | "status";
 
 export function timestampRejected(check: TimestampCheck, detail: string, cause?: unknown): DocksealError {

@@ -129,6 +129,15 @@ export class DerReader {
     return time;
   }
 
+  /** UTCTime with seconds (§11.8) through 2049, GeneralizedTime from then on: whole seconds (RFC 5280 §4.1.2.5). */
+  time(): Date {
+    if (this.peek() !== TAG.utcTime) return this.generalizedTime();
+    const digits = this.next(TAG.utcTime).content.toString("latin1");
+    if (digits.length !== "YYMMDDHHMMSSZ".length) throw notDer("a time of another form");
+    const century = Number(digits.slice(0, 2)) < 50 ? "20" : "19";
+    return readAll(der(TAG.generalizedTime, Buffer.from(century + digits)), (reader) => reader.generalizedTime());
+  }
+
   #byte(): number {
     const byte = this.#bytes[this.#at];
     if (byte === undefined) throw notDer("it ends too early");

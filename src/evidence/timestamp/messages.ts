@@ -10,12 +10,15 @@ import {
   readAll,
   TAG,
 } from "./der.ts";
+import type { ImprintAlgorithm } from "./imprints.ts";
 import { FAILURES, OID } from "./oids.ts";
 import { type MessageImprint, readImprint } from "./token.ts";
 
 export interface TimestampQuestion {
-  /** SHA-256 of what is to be timestamped, 32 bytes. */
+  /** Digest of what is to be timestamped, 32 bytes. */
   readonly imprint: Uint8Array;
+  /** What the imprint is made with: SHA-256 unless said otherwise. */
+  readonly algorithm?: ImprintAlgorithm;
   /** Random and not negative; at least 64 bits make an answer fresh. */
   readonly nonce: bigint;
   /** Wanted policy, dotted object identifier. */
@@ -23,11 +26,11 @@ export interface TimestampQuestion {
 }
 
 /** TimeStampReq in DER (RFC 3161 §2.4.1), as `application/timestamp-query`. Asks for the authority's certificate. */
-export function timestampRequest({ imprint, nonce, policy }: TimestampQuestion): Buffer {
+export function timestampRequest({ imprint, algorithm = "sha256", nonce, policy }: TimestampQuestion): Buffer {
   if (imprint.length !== 32 || nonce < 0n) throw new RangeError("an imprint has 32 bytes, a nonce is not negative");
   return derSequence(
     derInteger(1),
-    derSequence(derSequence(derOid(OID.sha256), derNull()), derOctets(imprint)),
+    derSequence(derSequence(derOid(OID[algorithm]), derNull()), derOctets(imprint)),
     ...(policy === undefined ? [] : [derOid(policy)]),
     derInteger(nonce),
     derTrue(),

@@ -99,7 +99,7 @@ function checkPath(path: readonly Certificate[], at: Date): void {
     const fail = (check: TimestampCheck, detail: string): Error =>
       timestampRejected(check, `${detail}: ${x509.subject.replaceAll("\n", ", ")}`);
     if (at < x509.validFromDate || at > x509.validToDate) {
-      throw fail("certificate-validity", "not valid at the time of the timestamp");
+      throw fail("certificate-validity", "not valid at the time that is told");
     }
     // a root is believed because it was given, not for its signature
     if (depth < path.length - 1 && !SIGNATURES.has(certificate.signatureAlgorithm)) {

@@ -40,8 +40,8 @@ export interface Token {
   readonly version: bigint;
   readonly digestAlgorithms: readonly Algorithm[];
   readonly contentType: string;
-  /** DER of the TSTInfo. */
-  readonly content: Buffer;
+  /** What is signed; of a timestamp the DER of the TSTInfo. */
+  readonly content: Uint8Array;
   readonly certificates: readonly Certificate[];
   readonly signer: SignerInfo;
 }
@@ -60,12 +60,17 @@ export interface SignerInfo {
   readonly signature: Buffer;
 }
 
-/** @throws DocksealError malformed-proof, or timestamp-rejected where the structure itself breaks a rule. */
-export function parseToken(der: Uint8Array): Token {
+/**
+ * @param detached the content, when the message must not hold it itself (RFC 5652 §5.2).
+ * @throws DocksealError malformed-proof, or timestamp-rejected where the structure itself breaks a rule.
+ */
+export function parseToken(der: Uint8Array, detached?: Uint8Array): Token {
   return readAll(der, (reader) =>
     reader.enter(TAG.sequence, (info) => {
       if (info.oid() !== OID.signedData) throw timestampRejected("content-type", "not CMS signed data");
-      return info.enter(contextConstructed(0), (explicit) => explicit.enter(TAG.sequence, readSignedData));
+      return info.enter(contextConstructed(0), (explicit) =>
+        explicit.enter(TAG.sequence, (data) => readSignedData(data, detached)),
+      );
     }),
   );
 }
@@ -102,12 +107,12 @@ function readAccuracy(reader: DerReader): Accuracy {
   };
 }
 
-function readSignedData(data: DerReader): Token {
+function readSignedData(data: DerReader, detached: Uint8Array | undefined): Token {
   const version = data.integer();
   const digestAlgorithms = data.enter(TAG.set, (set) => set.rest(readAlgorithm));
   const { contentType, content } = data.enter(TAG.sequence, (encapsulated) => ({
     contentType: encapsulated.oid(),
-    content: encapsulated.enter(contextConstructed(0), (explicit) => explicit.octets()),
+    content: detached ?? encapsulated.enter(contextConstructed(0), (explicit) => explicit.octets()),
   }));
   const certificates = data.maybeEnter(contextConstructed(0), (set) => set.rest(readCertificate)) ?? [];
   data.maybe(contextConstructed(1)); // revocation lists: not used

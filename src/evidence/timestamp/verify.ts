@@ -2,6 +2,7 @@ import { createHash, verify } from "node:crypto";
 import { type Certificate, parseCertificate, readAlgorithm } from "./certificate.ts";
 import { asDer, timestampRejected } from "./checks.ts";
 import { contextConstructed, type DerReader, der, derNull, readAll, TAG } from "./der.ts";
+import type { Imprints } from "./imprints.ts";
 import { DIGESTS, OID, SIGNATURES } from "./oids.ts";
 import { certificationPath, checkSignerPurpose } from "./path.ts";
 import {
@@ -15,12 +16,14 @@ import {
 } from "./token.ts";
 
 export interface TimestampExpectations {
-  /** SHA-256 of what was to be timestamped, 32 bytes. */
-  readonly imprint: Uint8Array;
+  /** Digests of what was to be timestamped; bytes alone are its SHA-256. */
+  readonly imprint: Uint8Array | Partial<Imprints>;
   /** When given, the token must carry exactly this one. */
   readonly nonce?: bigint;
   /** When given, the token must be issued under this policy (dotted object identifier). */
   readonly policy?: string;
+  /** When given, the token must tell a time from the first to the last moment, both included. */
+  readonly between?: readonly [from: Date, until: Date];
   /** Certificates to believe, PEM or DER. */
   readonly roots: readonly (string | Uint8Array)[];
   /** Further certificates for the path, besides those in the token, PEM or DER. */
@@ -36,6 +39,8 @@ export interface VerifiedTimestamp {
   readonly accuracy?: Accuracy;
   /** Subject of the authority's certificate, e.g. `CN=…, O=…`. */
   readonly signer: string;
+  /** End of the validity of the authority's certificate, or of the one above it that ends first. */
+  readonly validUntil: Date;
 }
 
 /**
@@ -67,11 +72,12 @@ export function verifyTimestampToken(tokenDer: Uint8Array, expected: TimestampEx
       policy: info.policy,
       ...(info.accuracy === undefined ? {} : { accuracy: info.accuracy }),
       signer: signer.x509.subject.split("\n").join(", "),
+      validUntil: new Date(Math.min(...path.map(({ x509 }) => x509.validToDate.getTime()))),
     };
   });
 }
 
-function signerCertificate({ certificates, signer }: Token, given: readonly Certificate[]): Certificate {
+export function signerCertificate({ certificates, signer }: Token, given: readonly Certificate[]): Certificate {
   const found = [...certificates, ...given].find(
     ({ issuer, serial }) => issuer.equals(signer.issuer) && serial === signer.serial,
   );
@@ -80,10 +86,13 @@ function signerCertificate({ certificates, signer }: Token, given: readonly Cert
 }
 
 /** RFC 5652 §5.4, §11.1, §11.2 and RFC 5035 §5.4. */
-function checkAttributes({ content, digestAlgorithms, signer }: Token, path: readonly Certificate[]): void {
+export function checkAttributes(
+  { contentType: expected, content, digestAlgorithms, signer }: Token,
+  path: readonly Certificate[],
+): void {
   const { attributes, digestAlgorithm } = signer;
   const contentType = attributes.get(OID.contentType);
-  if (contentType === undefined || readAll(contentType, (reader) => reader.oid()) !== OID.tstInfo) {
+  if (contentType === undefined || readAll(contentType, (reader) => reader.oid()) !== expected) {
     throw timestampRejected("signed-attributes", "the content type is missing or another");
   }
   if (!digestAlgorithms.some(({ oid }) => oid === digestAlgorithm.oid)) {
@@ -136,7 +145,7 @@ function readCertificateId(reader: DerReader, implied: string): (certificate: Ce
   });
 }
 
-function checkSignature(
+export function checkSignature(
   { signatureAlgorithm, digestAlgorithm, signedBytes, signature }: SignerInfo,
   signer: Certificate,
 ) {
@@ -154,19 +163,31 @@ function checkSignature(
 function checkInfo(info: TstInfo, signer: Certificate, expected: TimestampExpectations): void {
   if (info.version !== 1n) throw timestampRejected("version", "of the timestamp");
   const { algorithm, hash } = info.imprint;
-  if (algorithm.oid !== OID.sha256 || !hasNoParameters(algorithm)) {
-    throw timestampRejected("imprint-algorithm", "not SHA-256");
+  const imprint = hasNoParameters(algorithm) ? imprintFor(algorithm.oid, expected.imprint) : undefined;
+  if (imprint === undefined) {
+    throw timestampRejected("imprint-algorithm", "neither SHA-256 nor SM3, or not the one that belongs here");
   }
-  if (!hash.equals(expected.imprint)) throw timestampRejected("imprint", "the timestamp is for something else");
+  if (!hash.equals(imprint)) throw timestampRejected("imprint", "the timestamp is for something else");
   if (expected.nonce !== undefined && info.nonce !== expected.nonce)
     throw timestampRejected("nonce", "not the one sent");
   if (expected.policy !== undefined && info.policy !== expected.policy) throw timestampRejected("policy", info.policy);
+  const [from, until] = expected.between ?? [];
+  if (from !== undefined && until !== undefined && (info.genTime < from || info.genTime > until)) {
+    throw timestampRejected("time", `it tells ${info.genTime.toISOString()}: the authority's clock or ours is wrong`);
+  }
   if (info.tsa !== undefined && !namesOf(signer).some((name) => info.tsa?.equals(name))) {
     throw timestampRejected("tsa-name", "not a name of the signer's certificate");
   }
   for (const [oid, { critical }] of info.extensions) {
     if (critical) throw timestampRejected("critical-extension", `${oid} is not understood`);
   }
+}
+
+/** The digest of that algorithm; undefined when it is not one that is known here. */
+function imprintFor(oid: string, given: Uint8Array | Partial<Imprints>): Uint8Array | undefined {
+  const { sha256, sm3 }: Partial<Imprints> = given instanceof Uint8Array ? { sha256: given } : given;
+  if (oid === OID.sha256) return sha256;
+  return oid === OID.sm3 ? sm3 : undefined;
 }
 
 /** Subject and alternative names, each as DER of a GeneralName (RFC 5280 §4.2.1.6). */

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DocksealError, isProblem } from "#kernel";
@@ -18,9 +18,11 @@ import type {
 import { extended, isHeld, reaches } from "../retention.ts";
 import { Source } from "../source.ts";
 import type { FilesystemTarget } from "../store-url.ts";
+import { DiskBudget } from "./disk-budget.ts";
 import { asProblem, createMark, failedWith, makeDirectory, syncDirectory, writeAll } from "./durable.ts";
 import { immutableHolds, setImmutable } from "./immutable.ts";
 import * as layout from "./layout.ts";
+import { FilesystemResumable } from "./resumable.ts";
 import { probeFilesystemWorm } from "./worm.ts";
 
 /** Written with one call: each goes through the thread pool. */
@@ -39,14 +41,25 @@ interface Settings {
 /** Evidence in a directory. Several processes of one machine may use it at once. */
 export class FilesystemStore implements EvidenceStore {
   readonly kind = "filesystem";
+  readonly resumable: FilesystemResumable;
   readonly #directory: string;
   readonly #settings: Settings;
   readonly #immutable: boolean;
+  readonly #disk: DiskBudget;
 
   private constructor(directory: string, settings: Settings, immutable: boolean) {
     this.#directory = directory;
     this.#settings = settings;
     this.#immutable = immutable;
+    this.#disk = new DiskBudget(directory);
+    this.resumable = new FilesystemResumable(
+      {
+        unfinished: join(directory, layout.UNFINISHED),
+        object: (key) => this.#object(key),
+        commit: (unfinished, key) => this.#commit(unfinished, key),
+      },
+      { memory: settings.budget, disk: this.#disk },
+    );
   }
 
   static async open({ directory, immutable }: FilesystemTarget, settings: Settings): Promise<FilesystemStore> {
@@ -70,10 +83,11 @@ export class FilesystemStore implements EvidenceStore {
     checkKey(key);
     signal.throwIfAborted();
     const { budget, sourceIdleMs, log } = this.#settings;
-    const reservation = budget.tryReserve(PUT_BUDGET_BYTES);
-    if (!reservation) throw new DocksealError("no-budget", { retryAfterSeconds: 5 });
+    const reservation = budget.reserve(PUT_BUDGET_BYTES);
     const unfinished = this.#unfinished(key);
+    let giveBack: (() => void) | undefined;
     try {
+      giveBack = await this.#run("put", () => this.#disk.promise(sizeBytes ?? 0, request.promisedBytes));
       const source = new Source(request.body, {
         sizeBytes,
         signal,
@@ -97,6 +111,7 @@ export class FilesystemStore implements EvidenceStore {
       }
       throw error;
     } finally {
+      giveBack?.();
       reservation.release();
     }
   }
@@ -215,6 +230,11 @@ export class FilesystemStore implements EvidenceStore {
 
   async ping(): Promise<void> {
     await this.#run("ping", () => stat(join(this.#directory, layout.OBJECTS)));
+  }
+
+  async space(): Promise<{ freeBytes: number; totalBytes: number }> {
+    const { bsize, bavail, blocks } = await this.#run("space", () => statfs(this.#directory));
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,9 @@ import { failedWith } from "./durable.ts";
  * unfinished/<key, / as ~>@<random>/
  *                             an object being written, or on its way to removal. Renaming it to objects/<key>@ is the
  *                             commit: the system refuses to rename onto a directory that is not empty
+ * unfinished/<key, / as ~>@<write id>/part-<number>-<random>
+ *                             a resumable write. One file a try of a part: what a process that was thought dead still
+ *                             writes goes into a file that nobody counts. The write's id becomes the version's
  */
 export const OBJECTS = "objects";
 export const UNFINISHED = "unfinished";
@@ -34,8 +37,8 @@ export function newVersionId(): string {
   return randomBytes(16).toString("hex");
 }
 
-export function unfinishedName(key: string): string {
-  return `${key.replaceAll("/", "~")}@${randomBytes(8).toString("hex")}`;
+export function unfinishedName(key: string, id: string = randomBytes(8).toString("hex")): string {
+  return `${key.replaceAll("/", "~")}@${id}`;
 }
 
 export function keyOfUnfinished(name: string): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import type { ObjectRef, PutRequest } from "../port.ts";
+import { DocksealError } from "#kernel";
+import type { ObjectRef, PutRequest, PutResult } from "../port.ts";
 import { asProblem, isPassing, S3AnswerError } from "./answers.ts";
 import type { ControlOptions, S3Connection } from "./connection.ts";
 import { head, listUploads, listVersions, ofKey } from "./control.ts";
@@ -11,7 +12,7 @@ export interface Attempt extends PutRequest {
 }
 
 /** Headers of whatever creates the object: a PUT, or the start of a multipart upload. */
-export function attemptHeaders(attempt: Attempt): Record<string, string> {
+export function attemptHeaders(attempt: Pick<Attempt, "attemptId" | "contentType">): Record<string, string> {
   return {
     "content-type": attempt.contentType ?? "application/octet-stream",
     "x-amz-meta-dockseal-attempt": attempt.attemptId,
@@ -38,7 +39,7 @@ const MOST_TRIES = 3;
  */
 export async function commit(
   connection: S3Connection,
-  attempt: Attempt,
+  attempt: Pick<Attempt, "key" | "attemptId" | "signal">,
   write: () => Promise<string>,
 ): Promise<string> {
   for (let tries = 1; ; tries++) {
@@ -53,10 +54,35 @@ export async function commit(
   }
 }
 
+/**
+ * Looks at what the store holds now. Of two puts at once on one key the older version wins: a server that knows no
+ * `if-none-match` (radosgw does not check it between versions) has accepted both.
+ */
+export async function confirm(
+  connection: S3Connection,
+  { key, versionId, sizeBytes }: PutResult,
+  signal: AbortSignal,
+): Promise<void> {
+  const [stored, versions] = await Promise.all([
+    head(connection, { key, versionId }, { signal }),
+    ofKey(listVersions(connection, key, { signal }), key),
+  ]);
+  if (stored?.sizeBytes !== sizeBytes) {
+    const detail = `put: ${sizeBytes} bytes were written, the store holds ${stored?.sizeBytes ?? "none"}`;
+    throw new DocksealError("store-unavailable", { detail, retryAfterSeconds: 10 });
+  }
+  // Versions of a key are listed newest first (Amazon S3, ListObjectVersions).
+  if (versions.findLast((version) => !version.deleteMarker)?.versionId !== versionId) throw exists(key);
+}
+
+export function exists(key: string): DocksealError {
+  return new DocksealError("object-exists", { detail: `the key ${key} is in use` });
+}
+
 /** The version that this attempt wrote, if it did; undefined when the key holds none, or another's. */
 async function findOwn(
   connection: S3Connection,
-  { key, attemptId }: Attempt,
+  { key, attemptId }: Pick<Attempt, "key" | "attemptId">,
   options: ControlOptions,
 ): Promise<ObjectRef | undefined> {
   for (const version of await ofKey(listVersions(connection, key, options), key)) {

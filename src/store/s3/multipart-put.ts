@@ -1,12 +1,11 @@
-import { text } from "node:stream/consumers";
-import { DocksealError } from "#kernel";
+import { createHash } from "node:crypto";
+import { DocksealError, freeBuffer } from "#kernel";
 import type { MemoryBudget, Reservation } from "../memory-budget.ts";
 import { Source, type SourceOptions } from "../source.ts";
-import { answerError, asProblem, S3AnswerError } from "./answers.ts";
+import { asProblem } from "./answers.ts";
 import { type Attempt, attemptHeaders, commit, onlyIfAbsent, versionOf } from "./attempt.ts";
 import type { S3Connection } from "./connection.ts";
-import { toQuery } from "./control.ts";
-import { textOf } from "./xml.ts";
+import { completeUpload, initiateUpload, uploadPart } from "./parts.ts";
 
 const MiB = 1024 * 1024;
 const SMALLEST_PART_BYTES = 16 * MiB;
@@ -28,10 +27,10 @@ export function partBytes(number: number, sizeBytes: number | undefined): number
 }
 
 /** Sets aside room for up to {@link PARTS_HELD} parts, at most a quarter of what is free: others want to come in too. */
-export function reserveParts(budget: MemoryBudget, sizeBytes: number | undefined): Reservation | undefined {
+export function reserveParts(budget: MemoryBudget, sizeBytes: number | undefined): Reservation {
   const part = partBytes(1, sizeBytes);
   const parts = Math.min(PARTS_HELD, Math.floor(budget.freeBytes / 4 / part));
-  return budget.tryReserve(Math.max(1, parts) * part);
+  return budget.reserve(Math.max(1, parts) * part);
 }
 
 /**
@@ -109,13 +108,20 @@ class PartUpload {
     await this.#sendPart();
     await Promise.all(this.#sending);
     return commit(this.#connection, this.#attempt, () =>
-      completeUpload(this.#connection, this.#attempt, uploadId, this.#etags),
+      completeUpload(
+        this.#connection,
+        { key: this.#attempt.key, uploadId },
+        this.#etags.map((etag, at) => ({ number: at + 1, etag })),
+        this.#attempt.signal,
+      ),
     );
   }
 
-  /** Waits until no part is on its way any more. */
+  /** Waits until no part is on its way any more, and gives the memory of all back. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#sending);
+    for (const part of this.#spare) freeBuffer(part);
+    if (this.#part) freeBuffer(this.#part);
   }
 
   /** A buffer for the next part, once the reservation has room for it. */
@@ -135,7 +141,7 @@ class PartUpload {
   async #sendPart(): Promise<void> {
     const part = this.#part;
     if (!part) return;
-    this.#uploadId ??= await this.#initiate();
+    this.#uploadId ??= await initiateUpload(this.#connection, this.#attempt, this.#end.signal);
     const number = this.#number++;
     this.#part = undefined;
     const sending = this.#upload(this.#uploadId, number, part.subarray(0, this.#filledBytes)).finally(() => {
@@ -147,37 +153,11 @@ class PartUpload {
     sending.catch((error) => this.#end.abort(asProblem("put part", error))); // wakes whoever waits for the source
   }
 
-  /** Tried once: a second try after a lost answer would leave the first upload behind. No byte is lost by failing here. */
-  #initiate(): Promise<string> {
-    const { bucket } = this.#connection;
-    const headers = attemptHeaders(this.#attempt);
-    return this.#connection.control(
-      "start upload",
-      async (client) => {
-        const post = { method: "POST", bucketName: bucket, objectName: this.#attempt.key, query: "uploads", headers };
-        // The library reads an id of digits as a number, and loses some of them.
-        const uploadId = textOf(await text(await client.makeRequestAsync(post)), "UploadId");
-        if (!uploadId) throw new S3AnswerError(200, "NoUploadId", "the store named no upload");
-        return uploadId;
-      },
-      { signal: this.#end.signal, attempts: 1 },
-    );
-  }
-
   /** Sending a part again replaces it (Amazon S3, UploadPart), so every fault that may pass is tried again. */
-  async #upload(uploadId: string, partNumber: number, bytes: Buffer): Promise<void> {
-    const { bucket, timeouts } = this.#connection;
-    const uploadID = encodeURIComponent(uploadId); // the library puts it into the query as it is
-    const { etag } = await this.#connection.call(
-      (client) =>
-        client.uploadPart(
-          { bucketName: bucket, objectName: this.#attempt.key, uploadID, partNumber, headers: {} },
-          bytes,
-        ),
-      { signal: this.#end.signal, timeoutMs: timeouts.partMs },
-    );
-    if (!etag) throw new S3AnswerError(200, "NoETag", `part ${partNumber} got no ETag`);
-    this.#etags[partNumber - 1] = etag;
+  async #upload(uploadId: string, number: number, bytes: Buffer): Promise<void> {
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const part = { key: this.#attempt.key, uploadId, number, bytes, sha256 };
+    this.#etags[number - 1] = await uploadPart(this.#connection, part, this.#end.signal);
   }
 
   /** One attempt to write the whole body with one PUT. */
@@ -195,34 +175,4 @@ class PartUpload {
       { signal: this.#end.signal, timeoutMs: timeouts.partMs, attempts: 1 },
     );
   }
-}
-
-/** One attempt to complete the upload. */
-async function completeUpload(
-  connection: S3Connection,
-  { key, signal }: Attempt,
-  uploadId: string,
-  etags: readonly string[],
-): Promise<string> {
-  const parts = etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>"${etag}"</ETag></Part>`);
-  const namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
-  const list = `<CompleteMultipartUpload xmlns="${namespace}">${parts.join("")}</CompleteMultipartUpload>`;
-  return connection.call(
-    async (client) => {
-      const response = await client.makeRequestAsync(
-        {
-          method: "POST",
-          bucketName: connection.bucket,
-          objectName: key,
-          query: toQuery({ uploadId }),
-          headers: { ...onlyIfAbsent },
-        },
-        list,
-      );
-      const xml = await text(response);
-      if (!xml.includes("<CompleteMultipartUploadResult")) throw answerError(500, xml);
-      return versionOf(response);
-    },
-    { signal, timeoutMs: connection.timeouts.completeMs, attempts: 1 },
-  );
 }

@@ -16,7 +16,7 @@ import type {
 } from "../port.ts";
 import { extended, isHeld, reaches } from "../retention.ts";
 import { asProblem, isMissing, isRefusal } from "./answers.ts";
-import { type Attempt, abortUpload, removeOwn } from "./attempt.ts";
+import { type Attempt, abortUpload, confirm, exists, removeOwn } from "./attempt.ts";
 import { checkedBody } from "./body.ts";
 import type { S3Connection } from "./connection.ts";
 import {
@@ -32,12 +32,14 @@ import {
   writeRetention,
 } from "./control.ts";
 import { putParts, reserveParts } from "./multipart-put.ts";
+import { S3Resumable } from "./resumable.ts";
 import { LARGEST_SINGLE_PUT_BYTES, putSingle, SINGLE_PUT_BUDGET_BYTES } from "./single-put.ts";
 import { probeS3Worm } from "./worm.ts";
 
 /** Evidence in one bucket of an S3 server with versioning and Object Lock. */
 export class S3Store implements EvidenceStore {
   readonly kind = "s3";
+  readonly resumable: S3Resumable;
   readonly #connection: S3Connection;
   readonly #budget: MemoryBudget;
   readonly #log: StoreLog;
@@ -46,6 +48,7 @@ export class S3Store implements EvidenceStore {
     this.#connection = connection;
     this.#budget = budget;
     this.#log = log;
+    this.resumable = new S3Resumable(connection, budget);
   }
 
   get location(): string {
@@ -197,16 +200,18 @@ export class S3Store implements EvidenceStore {
     if (!exists) throw new DocksealError("store-unavailable", { detail: "ping: the bucket is gone" });
   }
 
+  async space(): Promise<undefined> {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     this.#connection.close();
   }
 
   #reserve({ sizeBytes }: PutRequest): Reservation {
-    const reservation = isSingle(sizeBytes)
-      ? this.#budget.tryReserve(Math.min(SINGLE_PUT_BUDGET_BYTES, 64 * 1024 + sizeBytes))
+    return isSingle(sizeBytes)
+      ? this.#budget.reserve(Math.min(SINGLE_PUT_BUDGET_BYTES, 64 * 1024 + sizeBytes))
       : reserveParts(this.#budget, sizeBytes);
-    if (!reservation) throw new DocksealError("no-budget", { retryAfterSeconds: 5 });
-    return reservation;
   }
 
   async #write(attempt: Attempt, reservation: Reservation): Promise<PutResult> {
@@ -219,7 +224,7 @@ export class S3Store implements EvidenceStore {
       const written = isSingle(sizeBytes)
         ? await putSingle(this.#connection, { ...attempt, sizeBytes }, source)
         : await putParts(this.#connection, attempt, reservation, source);
-      await this.#confirm({ key, ...written }, signal);
+      await confirm(this.#connection, { key, ...written }, signal);
       return { key, ...written };
     } catch (error) {
       try {
@@ -232,23 +237,6 @@ export class S3Store implements EvidenceStore {
     }
   }
 
-  /**
-   * Looks at what the store holds now. Of two puts at once on one key the older version wins: a server that knows no
-   * `if-none-match` (radosgw does not check it between versions) has accepted both.
-   */
-  async #confirm({ key, versionId, sizeBytes }: PutResult, signal: AbortSignal): Promise<void> {
-    const [stored, versions] = await Promise.all([
-      head(this.#connection, { key, versionId }, { signal }),
-      ofKey(listVersions(this.#connection, key, { signal }), key),
-    ]);
-    if (stored?.sizeBytes !== sizeBytes) {
-      const detail = `put: ${sizeBytes} bytes were written, the store holds ${stored?.sizeBytes ?? "none"}`;
-      throw new DocksealError("store-unavailable", { detail, retryAfterSeconds: 10 });
-    }
-    // Versions of a key are listed newest first (Amazon S3, ListObjectVersions).
-    if (versions.findLast((version) => !version.deleteMarker)?.versionId !== versionId) throw exists(key);
-  }
-
   async #isLocked(ref: ObjectRef, error: unknown): Promise<boolean> {
     if (!isRefusal(error) || isMissing(error)) return false;
     const facts = await this.stat(ref);
@@ -258,10 +246,6 @@ export class S3Store implements EvidenceStore {
 
 function isSingle(sizeBytes: number | undefined): sizeBytes is number {
   return sizeBytes !== undefined && sizeBytes <= LARGEST_SINGLE_PUT_BYTES;
-}
-
-function exists(key: string): DocksealError {
-  return new DocksealError("object-exists", { detail: `the key ${key} is in use` });
 }
 
 function locked({ key, versionId }: ObjectRef, cause: unknown): DocksealError {

@@ -4,8 +4,6 @@ import t from "tap";
 import { CHUNK_BYTES, ContentDigests, leafHash, Sha256Counter } from "#evidence";
 import { naiveRoot } from "../../support/naive-merkle.ts";
 
-t.setTimeout(120_000);
-
 const hex = (algorithm: string, bytes: Uint8Array): string => createHash(algorithm).update(bytes).digest("hex");
 
 function digest(bytes: Uint8Array, cuts: readonly number[]) {

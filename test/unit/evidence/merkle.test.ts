@@ -16,8 +16,6 @@ import {
 } from "#evidence";
 import { naivePath, naiveProof, naiveRoot } from "../../support/naive-merkle.ts";
 
-t.setTimeout(120_000);
-
 interface ReferenceTree {
   leaf_inputs_hex: string[];
   leaf_hashes_hex: string[];

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
-import { noteKeyPair, openNote, parseNote, parseSkey, parseVkey, signNote } from "#evidence";
+import { noteKeyPair, openNote, parseNote, parseSkey, parseVkey, signedByThese, signNote } from "#evidence";
 
 interface Vectors {
   valid: { vkey: string; note: string }[];
@@ -65,7 +65,11 @@ t.test("any text with a final newline and no control character survives signing 
     fc.property(fc.array(line), fc.uint8Array({ minLength: 32, maxLength: 32 }), (lines, seed) => {
       const text = `${lines.join("\n")}\n`;
       const pair = noteKeyPair("log.example", seed);
-      t.same(openNote(signNote(text, [parseSkey(pair.skey)]), [pair.vkey]), { text, verifiedBy: ["log.example"] });
+      t.same(openNote(signNote(text, [parseSkey(pair.skey)]), [pair.vkey]), {
+        text,
+        verifiedBy: ["log.example"],
+        cosignedBy: [],
+      });
     }),
     { numRuns: 50 },
   );
@@ -96,6 +100,15 @@ t.test("signatures of unknown keys are passed over, a wrong one of a known key i
   const id = parseVkey(vkey).id;
   const wrong = `\u2014 log.example ${Buffer.concat([id, Buffer.alloc(64)]).toString("base64")}\n`;
   t.throws(() => openNote(`${note}${wrong}`, [vkey]), rejected, "a right one does not make up for a wrong one");
+});
+
+t.test("of a note that strangers added lines to, those of known keys are kept, each once", async (t) => {
+  const other = parseSkey(noteKeyPair("log.example", Buffer.alloc(32, 2)).skey);
+  const line = note.slice(note.indexOf("\u2014"));
+  const padded = `${signNote("one\n\ntwo\n", [other])}${line}${line}`;
+  t.equal(signedByThese(padded, [vkey]), note);
+  t.throws(() => signedByThese(padded, []), rejected);
+  t.throws(() => signedByThese(padded.replace("one", "0ne"), [vkey]), rejected);
 });
 
 t.test("what is not of the form of a note is refused", async (t) => {

@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
+import { createHash, createPublicKey } from "node:crypto";
 import t from "tap";
 import {
   BUILT_IN_POLICY,
   createTimestampAuthority,
+  imprintsOf,
   parseTimestampResponse,
   TimestampAuthority,
   timestampRequest,
@@ -21,6 +22,7 @@ import {
   TAG,
 } from "../../../src/evidence/timestamp/der.ts";
 import { OID } from "../../../src/evidence/timestamp/oids.ts";
+import { stamped } from "../../support/stamped.ts";
 
 const NOW = new Date("2026-11-22T00:15:00.120Z");
 const imprint = createHash("sha256").update("evidence").digest();
@@ -49,6 +51,7 @@ t.test("the answer to dockseal's own question passes every check", async (t) => 
     serial: serial.toString("hex"),
     policy: BUILT_IN_POLICY,
     signer: "CN=dockseal test",
+    validUntil: new Date("2046-11-22T00:15:00.000Z"),
   });
   t.throws(() => timestampRequest({ imprint, nonce: -1n }), RangeError);
   t.throws(() => timestampRequest({ imprint: Buffer.alloc(20), nonce: 1n }), RangeError);
@@ -99,6 +102,20 @@ t.test("an authority can be made in any year, with a name that fits into a certi
   t.equal(verifyTimestampToken(tokenDer, { imprint, roots: [late.rootPem] }).genTime.getTime(), now.getTime());
   t.throws(() => createTimestampAuthority({ name: "", now }), { code: "malformed-proof" });
   t.throws(() => createTimestampAuthority({ name: "x".repeat(49), now }), { code: "malformed-proof" });
+});
+
+t.test("an authority can be RSA, valid for as long as is said, and asked with SM3", async (t) => {
+  const rsa = createTimestampAuthority({ name: "rsa", now: NOW, profile: "rsa", years: 3 });
+  const data = Buffer.from("evidence");
+  const tokenDer = await stamped(rsa, NOW, data, "sm3");
+  const { validUntil } = verifyTimestampToken(tokenDer, { imprint: imprintsOf(data), roots: [rsa.rootPem] });
+  t.equal(validUntil.getTime(), new Date("2029-11-22T00:15:00.000Z").getTime());
+  t.match(createPublicKey(rsa.certificatePem).asymmetricKeyDetails, { modulusLength: 3072 });
+  const changed = Buffer.from(tokenDer);
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  t.throws(() => verifyTimestampToken(changed, { imprint: imprintsOf(data), roots: [rsa.rootPem] }), {
+    message: /^signature: /,
+  });
 });
 
 t.test("an answer is read strictly", async (t) => {

@@ -1,19 +1,24 @@
 import fc from "fast-check";
 import t from "tap";
 import {
+  cosign,
+  createTimestampAuthority,
   encodeReceipt,
   formatTlogProof,
+  type NoteSigner,
   noteKeyPair,
+  parseCertificate,
+  parseNote,
   parseReceipt,
+  parseSkey,
   parseTlogProof,
   type Receipt,
   type SealedDetails,
 } from "#evidence";
-import { summarizeReceipt, type Verdict, verifyReceipt } from "#verify";
+import { type ReceiptExpectations, summarizeReceipt, type Verdict, verifyReceipt } from "#verify";
 import { root } from "../../support/forged-timestamps.ts";
 import { CLIP, SEALED_AT, sealedClip } from "../../support/sealed-clip.ts";
-
-t.setTimeout(120_000);
+import { stamped } from "../../support/stamped.ts";
 
 const statusOf = ({ checks }: Verdict, name: string) => checks.find((check) => check.name === name)?.status;
 const failures = ({ checks }: Verdict) => checks.filter(({ status }) => status === "failed").map(({ name }) => name);
@@ -24,12 +29,15 @@ const ALL = [
   "inclusion-proof",
   "checkpoint-signature",
   "log-key-trusted",
+  "checkpoint-witnessed",
   "opening",
   "manifest-format",
   "manifest",
   "timestamp-token",
   "timestamp-logged",
   "timestamp-authority-trusted",
+  "timestamp-renewals",
+  "timestamp-current",
   "timestamp-independent",
   "retention",
   "file-size",
@@ -40,7 +48,7 @@ const ALL = [
 
 t.test("a right receipt passes every check, with and without trust and file", async (t) => {
   const { text, trust, file } = await sealedClip();
-  const full = await verifyReceipt(text, { trust, file });
+  const full = await verifyReceipt(text, { trust, file, now: SEALED_AT });
   t.match(full, { ok: true, clipId: CLIP });
   t.same(
     full.checks.map(({ name }) => name),
@@ -48,12 +56,19 @@ t.test("a right receipt passes every check, with and without trust and file", as
   );
   t.same(
     full.checks.filter(({ status }) => status !== "passed").map(({ name }) => name),
-    ["timestamp-independent"],
-    "whose authority it is cannot be checked from a receipt",
+    ["checkpoint-witnessed", "timestamp-renewals", "timestamp-independent"],
+    "no witness is wanted here, no renewal is there; whose authority it is cannot be checked from a receipt",
   );
   const bare = await verifyReceipt(text);
   t.ok(bare.ok);
-  for (const name of ["log-key-trusted", "timestamp-authority-trusted", "file-size", "file-sha256"]) {
+  for (const name of [
+    "log-key-trusted",
+    "checkpoint-witnessed",
+    "timestamp-authority-trusted",
+    "timestamp-current",
+    "file-size",
+    "file-sha256",
+  ]) {
     t.equal(statusOf(bare, name), "not-checked", name);
   }
   const independent = await verifyReceipt((await sealedClip({ independent: true })).text);
@@ -147,6 +162,37 @@ t.test("with trust, other keys than the trusted ones fail", async (t) => {
   t.same(failures(await verifyReceipt(text, { trust: roots })), ["timestamp-authority-trusted"]);
 });
 
+t.test("a receipt is witnessed once as many trusted witnesses cosigned as the trust file wants", async (t) => {
+  const { receipt, trust } = await sealedClip();
+  const [bureau, court, stranger] = ["bureau.example", "court.example", "stranger.example"].map((name, at) =>
+    parseSkey(noteKeyPair(name, Buffer.alloc(32, at + 1), "cosignature").skey),
+  ) as [NoteSigner, NoteSigner, NoteSigner];
+  const wanted = (threshold: number) => ({ ...trust, witnesses: { threshold, keys: [bureau.vkey, court.vkey] } });
+  const { checkpoint, ...proof } = parseTlogProof(receipt.proof);
+  const { text } = parseNote(checkpoint);
+  const cosigned = (...lines: string[]): string =>
+    encodeReceipt({ ...receipt, proof: formatTlogProof({ ...proof, checkpoint: checkpoint + lines.join("") }) });
+  const line = (signer: NoteSigner): string => cosign(text, signer, 1_800_000_000);
+  const both = await verifyReceipt(cosigned(line(bureau), line(court)), { trust: wanted(2) });
+  t.equal(statusOf(both, "checkpoint-witnessed"), "passed");
+  t.ok(both.ok);
+  const one = cosigned(line(bureau), line(stranger));
+  t.equal(statusOf(await verifyReceipt(one, { trust: wanted(1) }), "checkpoint-witnessed"), "passed");
+  const tooFew = await verifyReceipt(one, { trust: wanted(2) });
+  t.same(failures(tooFew), ["checkpoint-witnessed"]);
+  t.match(
+    tooFew.checks.find(({ name }) => name === "checkpoint-witnessed")?.detail,
+    "1 of 2 trusted witnesses cosigned, 2 are wanted",
+  );
+  t.same(failures(await verifyReceipt(cosigned(), { trust: wanted(1) })), ["checkpoint-witnessed"]);
+  const forged = cosigned(line(bureau), cosign(text.replace("\n5\n", "\n6\n"), court, 1_800_000_000));
+  t.same(
+    failures(await verifyReceipt(forged, { trust: wanted(1) })),
+    ["checkpoint-witnessed"],
+    "a wrong line spoils it",
+  );
+});
+
 t.test("a file that differs in anything from what was sealed fails", async (t) => {
   const { text, file } = await sealedClip();
   const zeros = "00".repeat(32);
@@ -190,10 +236,74 @@ t.test("a receipt has exactly its members, each once and of its form", async (t)
     ["roots that are no list", replaced("timestampRoots", "x")],
     ["roots that are no certificates", replaced("timestampRoots", ["MAA="])],
     ["independence in words", replaced("timestampIndependent", "false")],
+    ["renewals that are none", replaced("timestampRenewals", [])],
+    ["renewals that are no list", replaced("timestampRenewals", "AA==")],
+    ["a renewal that is no base64", replaced("timestampRenewals", ["AA"])],
     ["an endless one", `${" ".repeat(1_000_000)}${text}`],
   ] as const) {
     t.throws(() => parseReceipt(bad), { code: "malformed-proof" }, why);
   }
+});
+
+t.test("renewals prolong a timestamp, when each is over the one before and came in time", async (t) => {
+  const at = (years: number): Date => new Date(SEALED_AT.getTime() + years * 365.25 * 86_400_000);
+  const first = createTimestampAuthority({ name: "first", now: SEALED_AT, years: 5 });
+  const second = createTimestampAuthority({ name: "second", now: at(4), years: 5 });
+  const { receipt, trust } = await sealedClip({ keys: first });
+  const timestampRoots = [first, second].map(({ rootPem }) => parseCertificate(rootPem).der);
+  const check = (renewals: Buffer[], options: ReceiptExpectations) => {
+    const { timestampRenewals: none, ...rest } = receipt;
+    t.equal(none, undefined);
+    const list = renewals.length === 0 ? {} : { timestampRenewals: renewals };
+    return verifyReceipt(encodeReceipt({ ...rest, timestampRoots, ...list }), options);
+  };
+  const both = { ...trust, timestampRoots: [first.rootPem, second.rootPem] };
+  const detail = ({ checks }: Verdict, name: string) => checks.find((one) => one.name === name)?.detail;
+
+  const late = await check([], { trust: both, now: at(6) });
+  t.same(failures(late), ["timestamp-current"], "its certificate ended, and it was not renewed");
+  t.match(detail(late, "timestamp-current"), /ended at 2031-11-22T00:15:00.000Z: ask/);
+  t.match(detail(await check([], {}), "timestamp-current"), /ends at 2031-11-22T00:15:00.000Z; what time it is/);
+  const early = await check([], { now: new Date(SEALED_AT.getTime() - 5 * 60_000 - 1) });
+  t.same(failures(early), ["timestamp-current"], "a time that is still to come");
+  t.ok((await check([], { now: new Date(SEALED_AT.getTime() - 5 * 60_000) })).ok, "clocks may differ a little");
+
+  const renewal = await stamped(second, at(4.5), receipt.timestampToken);
+  const good = await check([renewal], { trust: both, now: at(6) });
+  t.ok(good.ok);
+  t.equal(statusOf(good, "timestamp-renewals"), "passed");
+  t.match(detail(good, "timestamp-current"), /valid until 2035-11-22/);
+  t.ok((await check([await stamped(second, at(4.5), receipt.timestampToken, "sm3")], { now: at(6) })).ok, "over SM3");
+  const text = encodeReceipt({ ...receipt, timestampRoots, timestampRenewals: [renewal] });
+  t.same(parseReceipt(text), { ...receipt, timestampRoots, timestampRenewals: [renewal] });
+  t.match(text, /^\{\n( {2}"\w+": .*\n){10}\}\n$/);
+
+  const twice = await stamped(second, at(5), renewal);
+  const changed = Buffer.from(renewal);
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  t.ok((await check([renewal, twice], { now: at(6) })).ok);
+  for (const [why, wrong] of [
+    ["in another order", [twice, renewal]],
+    ["one is missing", [twice]],
+    ["over the manifest again", [await stamped(second, at(4.5), receipt.manifest)]],
+    ["after the certificate had ended", [await stamped(second, at(5.5), receipt.timestampToken)]],
+    ["before the one that it renews", [renewal, await stamped(first, at(1), renewal)]],
+    ["a changed byte", [changed]],
+  ] as const) {
+    const verdict = await check([...wrong], { trust: both, now: at(6) });
+    t.same(failures(verdict), ["timestamp-authority-trusted", "timestamp-renewals"], why);
+    t.equal(statusOf(verdict, "timestamp-current"), "not-checked", why);
+  }
+  const trusted = await check([renewal], { trust: { ...trust, timestampRoots: [first.rootPem] }, now: at(6) });
+  t.same(failures(trusted), ["timestamp-authority-trusted"], "each authority of the chain has to be trusted");
+});
+
+t.test("a receipt over SM3 passes, and not with another manifest", async (t) => {
+  const { receipt, text, trust, file } = await sealedClip({ imprint: "sm3" });
+  t.ok((await verifyReceipt(text, { trust, file, now: SEALED_AT })).ok);
+  const manifest = (await sealedClip({ at: new Date("2026-11-22T00:16:00.120Z") })).receipt.manifest;
+  const verdict = await verifyReceipt(encodeReceipt({ ...receipt, manifest }), { trust });
+  t.same(failures(verdict), ["manifest", "timestamp-token", "timestamp-authority-trusted"]);
 });
 
 t.test("a receipt can be told in words", async (t) => {

@@ -4,7 +4,19 @@ import { listClips } from "#ingest";
 import { everyone, organizationOf, personOf } from "../../access.ts";
 import type { HttpDependencies } from "../../dependencies.ts";
 import type { App } from "../../routed.ts";
-import { asPerson, binding, caseFile, clip, idParams, line, problem, strict } from "../../schemas.ts";
+import {
+  asPerson,
+  binding,
+  caseFile,
+  clip,
+  idParams,
+  line,
+  pageQuery,
+  pageSchema,
+  problem,
+  strict,
+} from "../../schemas.ts";
+import { namedBindings } from "./named-bindings.ts";
 
 export function caseRoutes(app: App, deps: HttpDependencies): void {
   app.post(
@@ -31,20 +43,24 @@ export function caseRoutes(app: App, deps: HttpDependencies): void {
       config: { access: everyone, operation: "cases.list" },
       schema: {
         summary: "Find cases",
-        description: "Newest first; `number` finds those whose number contains it.",
+        description: "Newest first; `number` finds those whose number or title contains it.",
         tags: ["cases"],
         security: asPerson,
-        querystring: Type.Object(
-          { number: Type.Optional(line(100)), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })) },
-          strict,
-        ),
-        response: { 200: Type.Object({ items: Type.Array(caseFile) }), default: problem },
+        querystring: Type.Object({ number: Type.Optional(line(100)), ...pageQuery }, strict),
+        response: {
+          200: pageSchema(
+            Type.Intersect([
+              caseFile,
+              Type.Object({ clipCount: Type.Integer({ minimum: 0, description: "Clips that are bound to it now" }) }),
+            ]),
+          ),
+          default: problem,
+        },
       },
     },
-    async (request) => {
-      const { number, limit } = request.query;
-      const search = number === undefined ? {} : { search: number };
-      return { items: await listCases(deps.db, organizationOf(request), { ...search, limit: limit ?? 50 }) };
+    (request) => {
+      const { number: search, cursor, limit } = request.query;
+      return listCases(deps.db, organizationOf(request), { search, cursor, limit: limit ?? 50 });
     },
   );
   app.get(
@@ -64,11 +80,11 @@ export function caseRoutes(app: App, deps: HttpDependencies): void {
     },
     async (request) => {
       const file = await caseOf(deps.db, request.params.id, organizationOf(request));
-      const [{ clips }, bindings] = await Promise.all([
+      const [{ items: clips }, bindings] = await Promise.all([
         listClips(deps.db, { organizationId: file.organizationId, caseId: file.id, limit: 1000 }),
         bindingRevisions(deps.db, { caseId: file.id }),
       ]);
-      return { ...file, clips, bindings };
+      return { ...file, clips, bindings: await namedBindings(deps.db, file.organizationId, bindings) };
     },
   );
 }

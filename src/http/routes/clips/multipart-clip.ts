@@ -1,34 +1,37 @@
 import type { Multipart, MultipartFile } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
-import { type ClipMetadata, maximumMetadataBytes, parseMetadata } from "#ingest";
 import { DocksealError, isProblem } from "#kernel";
+import { maximumMetadataBytes, parseMetadata } from "#metadata";
+import type { BegunUpload } from "./take-upload.ts";
 
-export interface MultipartClip {
-  readonly metadata: ClipMetadata;
-  /** The bytes of `file`; ends in an error when another part follows, so that nothing of such a request is kept. */
-  readonly body: AsyncIterable<Buffer>;
-  /** Ends the reading of what was not read. */
-  destroy(): void;
+/** A clip as the API takes it: fields `metadata` and `file`. */
+export function readMultipartClip(request: FastifyRequest): Promise<BegunUpload> {
+  return readMultipartForm(request, "metadata", parseMetadata);
 }
 
 /**
- * Reads `multipart/form-data` (RFC 7578) with exactly `metadata` and then `file`.
+ * Reads `multipart/form-data` (RFC 7578) with exactly a field of that name, which `parse` reads, and then `file`. The
+ * body ends in an error when another part follows, so that nothing of such a request is kept.
  * @throws DocksealError `metadata-missing`, `file-before-metadata`, `file-missing`, `one-file-only`, `upload-aborted`,
  * `malformed-request` when it is no whole form, and those of the metadata.
  */
-export async function readMultipartClip(request: FastifyRequest): Promise<MultipartClip> {
+export async function readMultipartForm<T>(
+  request: FastifyRequest,
+  name: string,
+  parse: (text: string) => T,
+): Promise<BegunUpload<T>> {
   if (!request.isMultipart()) throw new DocksealError("unsupported-media-type");
   // Every part as a stream of the bytes that were sent: the plugin would drop a field that it cannot read, and put
   // U+FFFD where a text is no UTF-8.
   const parts = request.parts({ isPartAFile: () => true });
   const first = await nextPart(parts);
   if (first === undefined) throw new DocksealError("metadata-missing");
-  if (first.fieldname !== "metadata") {
+  if (first.fieldname !== name) {
     throw new DocksealError(first.fieldname === "file" ? "file-before-metadata" : "metadata-missing", {
       detail: `the first field is ${JSON.stringify(first.fieldname)}`,
     });
   }
-  const metadata = parseMetadata(await shortText(first));
+  const metadata = parse(await shortText(first));
   const second = await nextPart(parts);
   if (second?.fieldname !== "file") {
     const detail = second === undefined ? "" : `the second field is ${JSON.stringify(second.fieldname)}`;

@@ -16,7 +16,9 @@ export function receiptRoute(app: App, deps: HttpDependencies): void {
       schema: {
         summary: "Read the receipt",
         description:
-          "The proof that the clip is held: check it with `dockseal verify`, and wipe a card only on one that passed.",
+          "The proof that the clip is held: check it with `dockseal verify`, and wipe a card only on one that passed. " +
+          "The header `dockseal-witnessed` says `yes` when enough witnesses cosigned its checkpoint, else `no`: then " +
+          "the receipt becomes another text once they did.",
         tags: ["clips"],
         security: asEither,
         params: idParams,
@@ -30,7 +32,7 @@ export function receiptRoute(app: App, deps: HttpDependencies): void {
     async (request, reply) => {
       const clip = await visibleClip(request, deps.db, request.params.id);
       if (clip.state === "quarantined") throw new DocksealError("quarantined");
-      const receipt = await receiptOfClip(deps.db, clip.id, deps.logKey.vkey);
+      const receipt = await receiptOfClip(deps.db, clip.id);
       if (receipt === undefined) {
         const waiting = new DocksealError("not-sealed-yet", { detail: `state is ${clip.state}` });
         reply.status(202).header("retry-after", 2).header("content-type", "application/problem+json; charset=utf-8");
@@ -39,7 +41,8 @@ export function receiptRoute(app: App, deps: HttpDependencies): void {
       return reply
         .header("content-type", "application/json; charset=utf-8")
         .header("content-disposition", `attachment; filename="${clip.id}.receipt.json"`)
-        .send(receipt);
+        .header("dockseal-witnessed", receipt.witnessed ? "yes" : "no")
+        .send(receipt.text);
     },
   );
 }

@@ -1,6 +1,6 @@
 import { derivativesOf } from "#derive";
 import { DocksealError } from "#kernel";
-import { noteViewing } from "#review";
+import { noteOriginalRead, requirePurpose } from "#review";
 import { everyone, personOf } from "../../access.ts";
 import type { HttpDependencies } from "../../dependencies.ts";
 import type { App } from "../../routed.ts";
@@ -9,6 +9,8 @@ import { sendObject } from "./send-object.ts";
 import { visibleClip } from "./visible-clip.ts";
 
 const derivatives = ["playback", "poster", "sprite", "waveform"] as const;
+/** What shows more of a recording than lists do. */
+const viewed: readonly string[] = ["playback", "sprite"];
 
 export function renditionRoutes(app: App, deps: HttpDependencies): void {
   app.get(
@@ -17,7 +19,8 @@ export function renditionRoutes(app: App, deps: HttpDependencies): void {
       config: { access: everyone, operation: "clips.original" },
       schema: {
         summary: "Read the original, whole or in ranges",
-        description: "The first read of a session is logged as a viewing.",
+        description:
+          "Only after this session stated a purpose (`POST /api/v1/clips/{id}/viewings`); its first read is logged as well.",
         tags: ["clips"],
         security: asPerson,
         params: idParams,
@@ -25,7 +28,10 @@ export function renditionRoutes(app: App, deps: HttpDependencies): void {
     },
     async (request, reply) => {
       const clip = await visibleClip(request, deps.db, request.params.id);
-      await noteViewing(deps.db, clip.id, "original", personOf(request));
+      const person = personOf(request);
+      // HEAD sends none of it.
+      if (request.method === "HEAD") await requirePurpose(deps.db, clip.id, person);
+      else await noteOriginalRead(deps.db, clip.id, person);
       return sendObject(request, reply, deps.store, {
         ref: { key: clip.objectKey, versionId: clip.versionId },
         sizeBytes: clip.sizeBytes,
@@ -42,8 +48,7 @@ export function renditionRoutes(app: App, deps: HttpDependencies): void {
         config: { access: everyone, operation: `clips.${role}` },
         schema: {
           summary: `Read the ${role === "playback" ? "playable copy" : role}`,
-          description:
-            "A derivative of the original, whole or in ranges. The first read of a session is logged as a viewing.",
+          description: `A derivative of the original, whole or in ranges.${viewed.includes(role) ? " Only after this session stated a purpose (`POST /api/v1/clips/{id}/viewings`)." : ""}`,
           tags: ["clips"],
           security: asPerson,
           params: idParams,
@@ -53,7 +58,7 @@ export function renditionRoutes(app: App, deps: HttpDependencies): void {
         const clip = await visibleClip(request, deps.db, (request.params as { id: string }).id);
         const found = (await derivativesOf(deps.db, clip.id)).find((derivative) => derivative.role === role);
         if (found === undefined) throw new DocksealError(role === "playback" ? "no-playback" : "not-found");
-        if (role === "playback") await noteViewing(deps.db, clip.id, role, personOf(request));
+        if (viewed.includes(role)) await requirePurpose(deps.db, clip.id, personOf(request));
         return sendObject(request, reply, deps.store, {
           ref: { key: found.objectKey, versionId: found.versionId },
           sizeBytes: found.sizeBytes,

@@ -1,5 +1,6 @@
 import Type from "typebox";
-import { endSession, signIn } from "#identity";
+import type { Database } from "#db";
+import { endSession, organizationName, type PersonActor, signIn } from "#identity";
 import { everyone, personOf, sessionCookie } from "../../access.ts";
 import type { HttpDependencies } from "../../dependencies.ts";
 import type { App } from "../../routed.ts";
@@ -8,6 +9,7 @@ import { asPerson, line, problem, strict, uuid } from "../../schemas.ts";
 const session = Type.Object({
   personId: uuid,
   organizationId: uuid,
+  organizationName: Type.String(),
   displayName: Type.String(),
   role: Type.Enum(["handler", "supervisor", "auditor", "administrator"]),
   csrfToken: Type.String({ description: "Send it as `x-csrf-token` with every change" }),
@@ -40,7 +42,7 @@ export function sessionRoutes(app: App, deps: HttpDependencies): void {
         secure: deps.secureCookies,
         expires: new Date(expiresAt),
       });
-      return reply.status(201).send(view(actor));
+      return reply.status(201).send(await view(deps.db, actor));
     },
   );
   app.get(
@@ -54,7 +56,7 @@ export function sessionRoutes(app: App, deps: HttpDependencies): void {
         response: { 200: session, default: problem },
       },
     },
-    async (request) => view(personOf(request)),
+    (request) => view(deps.db, personOf(request)),
   );
   app.delete(
     "/api/v1/session",
@@ -74,7 +76,8 @@ export function sessionRoutes(app: App, deps: HttpDependencies): void {
   );
 }
 
-function view(actor: ReturnType<typeof personOf>) {
+async function view(db: Database, actor: PersonActor) {
   const { id, organizationId, displayName, role, csrfToken } = actor;
-  return { personId: id, organizationId, displayName, role, csrfToken };
+  const name = await organizationName(db, organizationId);
+  return { personId: id, organizationId, organizationName: name, displayName, role, csrfToken };
 }

@@ -1,10 +1,11 @@
 import Type from "typebox";
 import { inTransaction } from "#db";
+import { gatewayStandings } from "#gateway";
 import { createStation, issueStationToken, revokeStationTokens, stationById, stationsOf } from "#identity";
 import { organizationOf } from "../../access.ts";
 import type { HttpDependencies } from "../../dependencies.ts";
 import type { App } from "../../routed.ts";
-import { asPerson, idParams, line, problem, station, strict } from "../../schemas.ts";
+import { asPerson, gatewayStanding, idParams, line, nullable, problem, station, strict } from "../../schemas.ts";
 
 const token = Type.String({ description: "Shown this once; only its hash is kept" });
 
@@ -17,10 +18,29 @@ export function stationRoutes(app: App, deps: HttpDependencies): void {
         summary: "List the docking stations of the organization",
         tags: ["identity"],
         security: asPerson,
-        response: { 200: Type.Object({ items: Type.Array(station) }), default: problem },
+        response: {
+          200: Type.Object({
+            items: Type.Array(
+              Type.Intersect([
+                station,
+                Type.Object({
+                  gateway: nullable({ ...gatewayStanding, description: "null: it never came through the gateway" }),
+                }),
+              ]),
+            ),
+          }),
+          default: problem,
+        },
       },
     },
-    async (request) => ({ items: await stationsOf(deps.db, organizationOf(request)) }),
+    async (request) => {
+      const stations = await stationsOf(deps.db, organizationOf(request));
+      const standings = await gatewayStandings(
+        deps.db,
+        stations.map(({ id }) => id),
+      );
+      return { items: stations.map((each) => ({ ...each, gateway: standings.get(each.id) ?? null })) };
+    },
   );
   app.post(
     "/api/v1/stations",

@@ -1,4 +1,4 @@
-import { lastCheckpoint } from "#custody";
+import { currentVkeys, publishedCheckpoint } from "#custody";
 import { DocksealError } from "#kernel";
 import type { HttpDependencies } from "../../dependencies.ts";
 import type { App } from "../../routed.ts";
@@ -9,13 +9,13 @@ export function checkpointRoutes(app: App, deps: HttpDependencies): void {
     {
       config: { access: "public", operation: "log.checkpoint" },
       schema: {
-        summary: "The newest signed checkpoint (C2SP tlog-checkpoint)",
+        summary: "The newest signed checkpoint, with the cosignatures that it has (C2SP tlog-checkpoint)",
         tags: ["log"],
         produces: ["text/plain"],
       },
     },
     async (_request, reply) => {
-      const checkpoint = await lastCheckpoint(deps.db);
+      const checkpoint = await publishedCheckpoint(deps.db);
       if (checkpoint === undefined) throw new DocksealError("not-found", { detail: "The log has no entry yet" });
       return reply.header("cache-control", "no-cache").type("text/plain; charset=utf-8").send(checkpoint.note);
     },
@@ -24,8 +24,15 @@ export function checkpointRoutes(app: App, deps: HttpDependencies): void {
     "/log/key",
     {
       config: { access: "public", operation: "log.key" },
-      schema: { summary: "The log's verifier key (C2SP signed-note)", tags: ["log"], produces: ["text/plain"] },
+      schema: {
+        summary: "The log's verifier keys, one a line, oldest first (C2SP signed-note)",
+        tags: ["log"],
+        produces: ["text/plain"],
+      },
     },
-    async (_request, reply) => reply.type("text/plain; charset=utf-8").send(`${deps.logKey.vkey}\n`),
+    async (_request, reply) => {
+      const vkeys = await currentVkeys(deps.db);
+      return reply.type("text/plain; charset=utf-8").send(vkeys.map((vkey) => `${vkey}\n`).join(""));
+    },
   );
 }

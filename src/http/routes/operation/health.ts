@@ -3,12 +3,12 @@ import Type from "typebox";
 import type { HttpDependencies } from "../../dependencies.ts";
 import type { App } from "../../routed.ts";
 
-const part = Type.Object({ ok: Type.Boolean(), detail: Type.String() });
+export const part = Type.Object({ ok: Type.Boolean(), detail: Type.String() });
 const readiness = Type.Object({
   ready: Type.Boolean(),
   database: part,
   store: part,
-  writeOnce: Type.Object({ ok: Type.Boolean(), detail: Type.String() }),
+  writeOnce: part,
 });
 
 export function healthRoutes(app: App, deps: HttpDependencies): void {
@@ -41,11 +41,7 @@ export function healthRoutes(app: App, deps: HttpDependencies): void {
         answering(sql`SELECT 1`.execute(deps.db), "answers"),
         answering(deps.store.ping(), deps.store.kind),
       ]);
-      const report = deps.wormReport();
-      const writeOnce =
-        report === undefined
-          ? { ok: false, detail: "not probed yet" }
-          : { ok: report.writeOnce, detail: report.detail };
+      const writeOnce = writeOnceOf(deps);
       const ready = database.ok && store.ok && !deps.uploads.stopping;
       return reply.status(ready ? 200 : 503).send({ ready, database, store, writeOnce });
     },
@@ -61,8 +57,16 @@ export function healthRoutes(app: App, deps: HttpDependencies): void {
   );
 }
 
+/** What the last write-once probe of the store found. */
+export function writeOnceOf(deps: HttpDependencies): { ok: boolean; detail: string } {
+  const report = deps.wormReport();
+  return report === undefined
+    ? { ok: false, detail: "not probed yet" }
+    : { ok: report.writeOnce, detail: report.detail };
+}
+
 /** Waits for at most 3 s. The detail is short on purpose: who may ask is not known here. */
-async function answering(work: Promise<unknown>, detail: string): Promise<{ ok: boolean; detail: string }> {
+export async function answering(work: Promise<unknown>, detail: string): Promise<{ ok: boolean; detail: string }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("does not answer")), 3000);

@@ -1,0 +1,1 @@
+export { checked, type FieldError, fieldProblem, type SchemaError } from "./checked.ts";

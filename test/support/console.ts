@@ -1,0 +1,66 @@
+import type { Browser, Page } from "playwright-core";
+import type { Test } from "tap";
+import { pause } from "#kernel";
+import { watchedPage } from "./browser.ts";
+import { signIn } from "./people.ts";
+import type { Stack } from "./stack.ts";
+
+// What the tests of the console have in common.
+
+export interface Visit {
+  readonly page: Page;
+  /** What the browser complained about so far; the complaints before are forgotten. */
+  readonly complaints: () => string[];
+}
+
+export interface ScreenSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A browser of one person's; at the end nothing may have left the origin, and nothing been complained about. */
+export async function visitOf(
+  t: Test,
+  browser: Browser,
+  url: string,
+  use: (visit: Visit) => Promise<void>,
+  size: ScreenSize = { width: 1366, height: 768 },
+): Promise<void> {
+  const { page, requests, complaints } = await watchedPage(browser, { offline: false, viewport: size });
+  page.setDefaultTimeout(30_000);
+  await use({ page, complaints: () => complaints.splice(0) });
+  t.same(
+    requests.filter((address) => new URL(address).origin !== url),
+    [],
+    "no request leaves the origin",
+  );
+  t.same(complaints, [], "the browser complains about nothing");
+  await page.context().close();
+}
+
+/** The labels of name and password, and the button. antd puts a space between two Chinese letters of a button. */
+export const inChinese: SignInWords = ["用户名", "密码", /^登 ?录$/];
+export const inEnglish: SignInWords = ["Name", "Password", /^Sign in$/];
+type SignInWords = readonly [string, string, RegExp];
+
+/** Fills in the form that is shown. */
+export async function signInAs(
+  page: Page,
+  person: { readonly name: string; readonly password: string },
+  [name, password, submit]: SignInWords = inChinese,
+): Promise<void> {
+  await page.getByLabel(name, { exact: true }).fill(person.name);
+  await page.getByLabel(password, { exact: true }).fill(person.password);
+  await page.getByRole("button", { name: submit }).click();
+}
+
+/** Until a clip is sealed and no step of its work waits. */
+export async function untilDone(stack: Stack, id: string): Promise<void> {
+  const handler = await signIn(stack, "handler");
+  for (let tries = 0; tries < 240; tries += 1) {
+    const clip = await handler.get<{ state: string; pending: unknown[] }>(`/api/v1/clips/${id}`);
+    if (clip.state === "sealed" && clip.pending.length === 0) return;
+    await pause(250);
+  }
+  throw new Error("the clip was not sealed and examined within a minute");
+}
