@@ -5,7 +5,15 @@ import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { Layout } from "./layout.tsx";
-import { chooseLanguage, chooseShade, chosenLanguage, chosenShade, type Language, type Shade } from "./preferences.ts";
+import {
+  chooseLanguage,
+  chooseShade,
+  chosenLanguage,
+  chosenShade,
+  isStill,
+  type Language,
+  type Shade,
+} from "./preferences.ts";
 import { forgetAll, mayBind, useSession } from "./session.ts";
 import { PageBoundary } from "./shared/page-boundary.tsx";
 import { ProblemNotice } from "./shared/problem-notice.tsx";
@@ -79,6 +87,7 @@ export function App(): ReactNode {
                 colorSuccessBg: "#e8f5ec",
                 colorSuccessBorder: "#b9dfc6",
               }),
+          motion: !isStill(),
           borderRadius: 6,
           fontFamily: "var(--letters)",
         },

@@ -23,6 +23,11 @@ export function chooseShade(shade: Shade): void {
   write(names.shade, shade);
 }
 
+/** Whether the computer is set to show less motion: dialogs and lists then stand where they belong at once. */
+export function isStill(): boolean {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
 /** Whether somebody signed in with this browser: only then is the server asked who it is. */
 export function mayBeSignedIn(): boolean {
   return read(names.signedIn) === "yes";

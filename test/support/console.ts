@@ -18,7 +18,11 @@ export interface ScreenSize {
   readonly height: number;
 }
 
-/** A browser of one person's; at the end nothing may have left the origin, and nothing been complained about. */
+/**
+ * A browser of one person's; at the end nothing may have left the origin, and nothing been complained about. The person
+ * wants no motion: a dialog stands at its place for some frames before it begins to grow, and a click whose press falls
+ * before that and whose release falls after it is none.
+ */
 export async function visitOf(
   t: Test,
   browser: Browser,
@@ -26,7 +30,11 @@ export async function visitOf(
   use: (visit: Visit) => Promise<void>,
   size: ScreenSize = { width: 1366, height: 768 },
 ): Promise<void> {
-  const { page, requests, complaints } = await watchedPage(browser, { offline: false, viewport: size });
+  const { page, requests, complaints } = await watchedPage(browser, {
+    offline: false,
+    viewport: size,
+    reducedMotion: "reduce",
+  });
   page.setDefaultTimeout(30_000);
   await use({ page, complaints: () => complaints.splice(0) });
   t.same(
