@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import t, { type Test } from "tap";
 import type { Role } from "#identity";
 import { startBrowser } from "../support/browser.ts";
@@ -65,7 +65,8 @@ async function written(content: string): Promise<string> {
   return path;
 }
 
-const visit = (t: Test, use: (visit: Visit) => Promise<void>): Promise<void> => visitOf(t, browser, stack.url, use);
+const visit = (t: Test, use: (visit: Visit) => Promise<void>, options?: BrowserContextOptions): Promise<void> =>
+  visitOf(t, browser, stack.url, use, options);
 
 const signInHere = (page: Page, role: Role, words = inChinese): Promise<void> =>
   signInAs(page, stack.party.people[role], words);
@@ -81,77 +82,81 @@ async function caseAnswer(of = number): Promise<CaseAnswer> {
   return handler.get<CaseAnswer>(`/api/v1/cases/${id}`);
 }
 
-t.test("three clips of the tray are bound to a new case without a mouse", (t) =>
-  visit(t, async ({ page }) => {
-    await page.goto(stack.url);
-    await signInHere(page, "handler");
-    await page.getByRole("grid", { name: "待绑定" }).and(page.locator(":focus")).waitFor();
-    t.match(page.url(), /\/tray$/, "the tray is what a handler sees first");
-    await page.getByRole("link", { name: "待绑定 3" }).waitFor();
-    t.match(await page.getByRole("row", { name: videos[0] }).innerText(), /2026-11-21 09:30:00[\s\S]*人民路1号/);
-    await page.getByRole("row", { name: videos[0] }).locator("img").waitFor();
+t.test("three clips of the tray are bound to a new case without a mouse, where things move", (t) =>
+  visit(
+    t,
+    async ({ page }) => {
+      await page.goto(stack.url);
+      await signInHere(page, "handler");
+      await page.getByRole("grid", { name: "待绑定" }).and(page.locator(":focus")).waitFor();
+      t.match(page.url(), /\/tray$/, "the tray is what a handler sees first");
+      await page.getByRole("link", { name: "待绑定 3" }).waitFor();
+      t.match(await page.getByRole("row", { name: videos[0] }).innerText(), /2026-11-21 09:30:00[\s\S]*人民路1号/);
+      await page.getByRole("row", { name: videos[0] }).locator("img").waitFor();
 
-    const { keyboard } = page;
-    await keyboard.press("?");
-    await page.getByRole("dialog", { name: "快捷键" }).getByText("连续选择").waitFor();
-    await keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
-    await keyboard.press("x");
-    await keyboard.press("j");
-    await keyboard.press("Shift+ArrowDown");
-    await page.getByText("已选 3 个").waitFor();
-    t.equal(await page.locator("[role=row][aria-selected=true]").count(), 3);
-    await keyboard.press("b");
-    const dialog = page.getByRole("dialog", { name: "绑定 3 个文件" });
-    await dialog.waitFor();
-    t.match(
-      await dialog.locator(".facts-of-all").innerText(),
-      /REC-0001\s+采集时间\s+各自的 2026-11-21 09:30:00 … 2026-11-21 10:15:00\s+采集地点\s+各自的.*1 个没有\s+采集人\s+37150001/,
-      "what is common is shown, what differs each keeps",
-    );
-    await focusIn(page, "案件");
-    await keyboard.type(number);
-    await page.locator(".ant-select-item-option-active", { hasText: `新建案件 ${number}` }).waitFor();
-    await keyboard.press("Enter");
-    await focusIn(page, /案由/);
-    await keyboard.type("占道经营");
-    await keyboard.press("Tab");
-    await focusIn(page, "证明对象");
-    await keyboard.type("证明占道经营的现场情况");
-    await keyboard.press("Tab");
-    await keyboard.type("现场检查");
-    await keyboard.press("Tab");
-    await focusIn(page, /没有采集地点/);
-    await keyboard.type("城关镇办公室");
-    await keyboard.press("Control+Enter");
-    await page.getByText(`3 个文件已绑定到案件 ${number}`).waitFor();
-    t.equal(await page.locator("[data-outcome=bound]").count(), 3, "each with its own result");
-    await page
-      .getByRole("button", { name: /^完 ?成$/ })
-      .and(page.locator(":focus"))
-      .waitFor();
-    await keyboard.press("Enter");
-    await page.getByText("没有待绑定的视音频").waitFor();
+      const { keyboard } = page;
+      await keyboard.press("?");
+      await page.getByRole("dialog", { name: "快捷键" }).getByText("连续选择").waitFor();
+      await keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      await keyboard.press("x");
+      await keyboard.press("j");
+      await keyboard.press("Shift+ArrowDown");
+      await page.getByText("已选 3 个").waitFor();
+      t.equal(await page.locator("[role=row][aria-selected=true]").count(), 3);
+      await keyboard.press("b");
+      const dialog = page.getByRole("dialog", { name: "绑定 3 个文件" });
+      await dialog.waitFor();
+      t.match(
+        await dialog.locator(".facts-of-all").innerText(),
+        /REC-0001\s+采集时间\s+各自的 2026-11-21 09:30:00 … 2026-11-21 10:15:00\s+采集地点\s+各自的.*1 个没有\s+采集人\s+37150001/,
+        "what is common is shown, what differs each keeps",
+      );
+      await focusIn(page, "案件");
+      await keyboard.type(number);
+      await page.locator(".ant-select-item-option-active", { hasText: `新建案件 ${number}` }).waitFor();
+      await keyboard.press("Enter");
+      await focusIn(page, /案由/);
+      await keyboard.type("占道经营");
+      await keyboard.press("Tab");
+      await focusIn(page, "证明对象");
+      await keyboard.type("证明占道经营的现场情况");
+      await keyboard.press("Tab");
+      await keyboard.type("现场检查");
+      await keyboard.press("Tab");
+      await focusIn(page, /没有采集地点/);
+      await keyboard.type("城关镇办公室");
+      await keyboard.press("Control+Enter");
+      await page.getByText(`3 个文件已绑定到案件 ${number}`).waitFor();
+      t.equal(await page.locator("[data-outcome=bound]").count(), 3, "each with its own result");
+      await page
+        .getByRole("button", { name: /^完 ?成$/ })
+        .and(page.locator(":focus"))
+        .waitFor();
+      await keyboard.press("Enter");
+      await page.getByText("没有待绑定的视音频").waitFor();
 
-    const { bindings } = await caseAnswer();
-    t.same(
-      bindings.map((one) => [one["capturedAt"], one["capturePlace"], one["evidencePurpose"], one["stage"]]).sort(),
-      [
-        ["2026-11-21 09:30:00", "人民路1号", "证明占道经营的现场情况", "现场检查"],
-        ["2026-11-21 09:55:00", "城关镇办公室", "证明占道经营的现场情况", "现场检查"],
-        ["2026-11-21 10:15:00", "解放路2号", "证明占道经营的现场情况", "现场检查"],
-      ],
-      "each clip keeps its own time and place, and what was typed once is said of all",
-    );
-    await page.locator(".my-cases").getByRole("link", { name: number }).click();
-    await page.getByRole("heading", { name: number }).waitFor();
-    t.same(
-      await page.locator(".case-clips .binding-head a").allInnerTexts(),
-      [...videos],
-      "the case has its footage in the order of capture",
-    );
-    t.same(await page.locator(".case-documents .binding-head a").allInnerTexts(), [text], "and the text beside it");
-  }),
+      const { bindings } = await caseAnswer();
+      t.same(
+        bindings.map((one) => [one["capturedAt"], one["capturePlace"], one["evidencePurpose"], one["stage"]]).sort(),
+        [
+          ["2026-11-21 09:30:00", "人民路1号", "证明占道经营的现场情况", "现场检查"],
+          ["2026-11-21 09:55:00", "城关镇办公室", "证明占道经营的现场情况", "现场检查"],
+          ["2026-11-21 10:15:00", "解放路2号", "证明占道经营的现场情况", "现场检查"],
+        ],
+        "each clip keeps its own time and place, and what was typed once is said of all",
+      );
+      await page.locator(".my-cases").getByRole("link", { name: number }).click();
+      await page.getByRole("heading", { name: number }).waitFor();
+      t.same(
+        await page.locator(".case-clips .binding-head a").allInnerTexts(),
+        [...videos],
+        "the case has its footage in the order of capture",
+      );
+      t.same(await page.locator(".case-documents .binding-head a").allInnerTexts(), [text], "and the text beside it");
+    },
+    { reducedMotion: "no-preference" },
+  ),
 );
 
 t.test("a binding is corrected, withdrawn and brought back, and what stood there stays readable", (t) =>

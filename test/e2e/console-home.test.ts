@@ -1,12 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import t, { type Test } from "tap";
 import type { Role } from "#identity";
 import { newId } from "#kernel";
 import { Caller } from "../support/api.ts";
 import { startBrowser } from "../support/browser.ts";
-import { inChinese, type ScreenSize, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
+import { inChinese, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
 import { until } from "../support/fault-until.ts";
@@ -60,8 +60,8 @@ async function send(fileName: string, bytes: Buffer | string, metadata: Record<s
   return sent.json<{ id: string }>().id;
 }
 
-const visit = (t: Test, use: (visit: Visit) => Promise<void>, size?: ScreenSize): Promise<void> =>
-  visitOf(t, browser, stack.url, use, size);
+const visit = (t: Test, use: (visit: Visit) => Promise<void>, options?: BrowserContextOptions): Promise<void> =>
+  visitOf(t, browser, stack.url, use, options);
 const signInHere = (page: Page, role: Role): Promise<void> => signInAs(page, stack.party.people[role], inChinese);
 const pathOf = (page: Page): string => decodeURIComponent(page.url().slice(stack.url.length));
 
@@ -187,7 +187,7 @@ t.test("an auditor's home shows the figures of the API, alarms in words, and an 
         "no word of Chinese is left",
       );
     },
-    { width: 1920, height: 1080 },
+    { viewport: { width: 1920, height: 1080 } },
   ),
 );
 

@@ -1,10 +1,10 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import t, { type Test } from "tap";
 import { pause } from "#kernel";
 import { startBrowser } from "../support/browser.ts";
-import { type ScreenSize, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
+import { signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
 import { until } from "../support/fault-until.ts";
@@ -60,8 +60,8 @@ t.before(async () => {
   });
 });
 
-const visit = (t: Test, use: (visit: Visit) => Promise<void>, size?: ScreenSize): Promise<void> =>
-  visitOf(t, browser, stack.url, use, size);
+const visit = (t: Test, use: (visit: Visit) => Promise<void>, options?: BrowserContextOptions): Promise<void> =>
+  visitOf(t, browser, stack.url, use, options);
 
 /** Opens a clip's page at the sign-in, or where somebody is signed in. */
 async function open(page: Page, path: string): Promise<void> {
@@ -323,6 +323,6 @@ t.test("sound is seen as its shape, and an original is fetched only after saying
       await download.path();
       t.same(await viewingsOf(clips.text), ["核对文本", ["核对文本", "original"]]);
     },
-    { width: 1920, height: 1080 },
+    { viewport: { width: 1920, height: 1080 } },
   ),
 );

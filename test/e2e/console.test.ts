@@ -1,12 +1,12 @@
 import { chmod, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import t, { type Test } from "tap";
 import type { Role } from "#identity";
 import { pause } from "#kernel";
 import { startBrowser } from "../support/browser.ts";
-import { inChinese, inEnglish, type ScreenSize, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
+import { inChinese, inEnglish, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
 import { until } from "../support/fault-until.ts";
@@ -35,8 +35,8 @@ t.before(async () => {
   await untilDone(stack, clipId);
 });
 
-const visit = (t: Test, use: (visit: Visit) => Promise<void>, size?: ScreenSize): Promise<void> =>
-  visitOf(t, browser, stack.url, use, size);
+const visit = (t: Test, use: (visit: Visit) => Promise<void>, options?: BrowserContextOptions): Promise<void> =>
+  visitOf(t, browser, stack.url, use, options);
 
 const signInHere = (page: Page, role: Role, words = inChinese): Promise<void> =>
   signInAs(page, stack.party.people[role], words);
@@ -230,7 +230,7 @@ t.test("an auditor's way in English, on a large screen in the dark", (t) =>
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByLabel("Password", { exact: true }).waitFor();
     },
-    { width: 1920, height: 1080 },
+    { viewport: { width: 1920, height: 1080 } },
   ),
 );
 

@@ -1,4 +1,4 @@
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import type { Test } from "tap";
 import { pause } from "#kernel";
 import { watchedPage } from "./browser.ts";
@@ -13,27 +13,23 @@ export interface Visit {
   readonly complaints: () => string[];
 }
 
-export interface ScreenSize {
-  readonly width: number;
-  readonly height: number;
-}
-
 /**
  * A browser of one person's; at the end nothing may have left the origin, and nothing been complained about. The person
- * wants no motion: a dialog stands at its place for some frames before it begins to grow, and a click whose press falls
- * before that and whose release falls after it is none.
+ * wants no motion, if nothing else is said: a dialog stands at its place for some frames before it begins to grow, and a
+ * click that is pressed before that and released after it is none.
  */
 export async function visitOf(
   t: Test,
   browser: Browser,
   url: string,
   use: (visit: Visit) => Promise<void>,
-  size: ScreenSize = { width: 1366, height: 768 },
+  options: BrowserContextOptions = {},
 ): Promise<void> {
   const { page, requests, complaints } = await watchedPage(browser, {
     offline: false,
-    viewport: size,
+    viewport: { width: 1366, height: 768 },
     reducedMotion: "reduce",
+    ...options,
   });
   page.setDefaultTimeout(30_000);
   await use({ page, complaints: () => complaints.splice(0) });

@@ -1,12 +1,13 @@
 import { UploadOutlined } from "@ant-design/icons";
 import { useMutation } from "@tanstack/react-query";
-import { App as AntApp, AutoComplete, Form, Input, Modal } from "antd";
+import { App as AntApp, AutoComplete, Form, Input } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { shanghaiTime, sizeText } from "../format.ts";
 import { useSignedIn } from "../session.ts";
 import { needed, offered, useSuggestions } from "../shared/annotations.ts";
 import { bindingsChanged } from "../shared/bindings-changed.ts";
+import { Dialog } from "../shared/dialog.tsx";
 import { ProblemNotice } from "../shared/problem-notice.tsx";
 import type { SaidOfDocument } from "./send-document.ts";
 
@@ -40,8 +41,7 @@ export function AddDocumentDialog({ caseId, places, onClose }: Given): ReactNode
     onSettled: () => setPercent(undefined),
   });
   return (
-    <Modal
-      open
+    <Dialog
       width={640}
       title={t("casework.addTitle")}
       okText={t("casework.add")}
@@ -89,7 +89,7 @@ export function AddDocumentDialog({ caseId, places, onClose }: Given): ReactNode
         )}
         {add.error !== null && <ProblemNotice error={add.error} />}
       </Form>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,9 +1,10 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Form, Input, Modal } from "antd";
+import { Form, Input } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { api, asked } from "../api/client.ts";
+import { Dialog } from "../shared/dialog.tsx";
 import { ProblemNotice } from "../shared/problem-notice.tsx";
 
 /** Opens a case, and leads to it. @param number as it was searched for. */
@@ -24,8 +25,7 @@ export function CreateCaseDialog({ number, onClose }: { number: string; onClose:
     },
   });
   return (
-    <Modal
-      open
+    <Dialog
       title={t("cases.create")}
       okText={t("cases.save")}
       cancelText={t("cases.cancel")}
@@ -46,6 +46,6 @@ export function CreateCaseDialog({ number, onClose }: { number: string; onClose:
         </Form.Item>
         {create.error !== null && <ProblemNotice error={create.error} />}
       </Form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { App as AntApp, Button, Form, Modal } from "antd";
+import { App as AntApp, Button, Form } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, asked } from "../api/client.ts";
@@ -9,6 +9,7 @@ import { AnnotationFields } from "../shared/annotation-fields.tsx";
 import { useSuggestions } from "../shared/annotations.ts";
 import { BindingFacts, groupedBindings } from "../shared/binding-facts.tsx";
 import { CaseLink } from "../shared/case-link.tsx";
+import { Dialog } from "../shared/dialog.tsx";
 import { Panel } from "../shared/panel.tsx";
 import { ProblemNotice } from "../shared/problem-notice.tsx";
 
@@ -77,8 +78,7 @@ function BindDialog({ clip, onClose, onBound }: Given & { onClose: () => void })
     },
   });
   return (
-    <Modal
-      open
+    <Dialog
       title={t("binding.bind")}
       okText={t("binding.save")}
       cancelText={t("cases.cancel")}
@@ -103,6 +103,6 @@ function BindDialog({ clip, onClose, onBound }: Given & { onClose: () => void })
         <AnnotationFields before={before} />
         {bind.error !== null && <ProblemNotice error={bind.error} />}
       </Form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,9 +1,10 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { App as AntApp, Form, Input, Modal } from "antd";
+import { App as AntApp, Form, Input } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api, asked } from "../api/client.ts";
 import type { Finding } from "../api/types.ts";
+import { Dialog } from "../shared/dialog.tsx";
 import { ProblemNotice } from "../shared/problem-notice.tsx";
 import { sentenceOf } from "./finding-sentence.ts";
 
@@ -28,8 +29,7 @@ export function AcknowledgeDialog({ finding, onClose }: { finding: Finding; onCl
     },
   });
   return (
-    <Modal
-      open
+    <Dialog
       title={t("findings.acknowledgeTitle")}
       okText={t("findings.save")}
       cancelText={t("findings.cancel")}
@@ -51,6 +51,6 @@ export function AcknowledgeDialog({ finding, onClose }: { finding: Finding; onCl
         </Form.Item>
         {say.error !== null && <ProblemNotice error={say.error} />}
       </Form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { Alert, Form, Input, Modal } from "antd";
+import { Alert, Form, Input } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api, asked } from "../api/client.ts";
@@ -7,6 +7,7 @@ import type { Binding } from "../api/types.ts";
 import { AnnotationFields } from "./annotation-fields.tsx";
 import { needed, useSuggestions } from "./annotations.ts";
 import { bindingsChanged } from "./bindings-changed.ts";
+import { Dialog } from "./dialog.tsx";
 import { ProblemNotice } from "./problem-notice.tsx";
 import { changesOf } from "./revision-changes.ts";
 
@@ -57,8 +58,7 @@ export function CorrectDialog({ binding, onClose }: Given): ReactNode {
   const said = Form.useWatch([], form) as Said | undefined;
   const changes = said === undefined ? [] : changesOf(binding, { ...binding, ...asSaid(said) });
   return (
-    <Modal
-      open
+    <Dialog
       width={640}
       title={t("correct.title")}
       okText={t("correct.save")}
@@ -85,7 +85,7 @@ export function CorrectDialog({ binding, onClose }: Given): ReactNode {
         </Form.Item>
         {correct.error !== null && <ProblemNotice error={correct.error} />}
       </Form>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -102,8 +102,7 @@ export function WithdrawDialog({ binding, onClose }: Given): ReactNode {
   const correct = useCorrection({ binding, onClose });
   const back = binding.withdrawn;
   return (
-    <Modal
-      open
+    <Dialog
       title={back ? t("correct.restoreTitle") : t("correct.withdrawTitle")}
       okText={back ? t("correct.restore") : t("correct.withdraw")}
       cancelText={t("cases.cancel")}
@@ -125,6 +124,6 @@ export function WithdrawDialog({ binding, onClose }: Given): ReactNode {
         </Form.Item>
         {correct.error !== null && <ProblemNotice error={correct.error} />}
       </Form>
-    </Modal>
+    </Dialog>
   );
 }

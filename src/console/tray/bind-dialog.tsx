@@ -1,10 +1,11 @@
-import { AutoComplete, Button, Form, Input, Modal } from "antd";
+import { AutoComplete, Button, Form, Input } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CaseFile, Clip } from "../api/types.ts";
 import { needed, offered, useSuggestions } from "../shared/annotations.ts";
 import { CaseSelect, newCaseNumber } from "../shared/case-select.tsx";
 import { ClipPicture } from "../shared/clip-tags.tsx";
+import { Dialog } from "../shared/dialog.tsx";
 import { ProblemNotice, wordsOf } from "../shared/problem-notice.tsx";
 import { bindMany, caseFor, type Outcome, type SaidOfAll } from "./bind-many.ts";
 import { BindResults } from "./bind-results.tsx";
@@ -58,8 +59,7 @@ export function BindDialog({ clips, onClose }: Given): ReactNode {
     if (step !== "running") onClose(outcomes.size === 0 ? undefined : failures);
   };
   return (
-    <Modal
-      open
+    <Dialog
       width={880}
       className="bind-dialog"
       title={step === "asking" ? t("tray.bindCount", { count: wanted.length }) : t("tray.results")}
@@ -95,7 +95,7 @@ export function BindDialog({ clips, onClose }: Given): ReactNode {
           <Questions {...{ form, wanted, refused }} busy={step === "running"} onSaid={run} onCancel={close} />
         </div>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

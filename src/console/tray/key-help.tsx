@@ -1,6 +1,6 @@
-import { Modal } from "antd";
 import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "../shared/dialog.tsx";
 
 const keys = [
   [["J", "K", "↓", "↑"], "move"],
@@ -17,7 +17,7 @@ const keys = [
 export function KeyHelp({ onClose }: { onClose: () => void }): ReactNode {
   const { t } = useTranslation();
   return (
-    <Modal open title={t("tray.keys")} footer={null} width={440} onCancel={onClose}>
+    <Dialog title={t("tray.keys")} footer={null} width={440} onCancel={onClose}>
       <dl className="facts key-help">
         {keys.map(([names, does]) => (
           <Fragment key={does}>
@@ -31,6 +31,6 @@ export function KeyHelp({ onClose }: { onClose: () => void }): ReactNode {
           </Fragment>
         ))}
       </dl>
-    </Modal>
+    </Dialog>
   );
 }
