@@ -10,8 +10,8 @@ import pg from "pg";
 import { pino } from "pino";
 import t, { type Test } from "tap";
 import { findEmbeddedPostgres, startEmbeddedPostgres } from "../../src/db/embedded.ts";
-import { until } from "../support/fault-until.ts";
 import { testDatabase, testServer } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
 
 const log = pino({ level: "silent" });
 

@@ -7,7 +7,7 @@ import t, { type Test } from "tap";
 import { newId, pause } from "#kernel";
 import { openQueue } from "#queue";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/db/embedded.ts";
-import { until } from "../support/fault-until.ts";
+import { until } from "../support/until.ts";
 import { queueSuite } from "./queue.ts";
 
 const log = pino({ level: "silent" });

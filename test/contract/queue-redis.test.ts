@@ -2,8 +2,8 @@ import { pino } from "pino";
 import t from "tap";
 import { newId, pause } from "#kernel";
 import { type Job, openQueue } from "#queue";
-import { until } from "../support/fault-until.ts";
 import { redis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 import { queueSuite } from "./queue.ts";
 
 const log = pino({ level: "silent" });

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import type { Test } from "tap";
 import { DocksealError, newId, pause } from "#kernel";
 import { type Job, type JobName, type JobPayload, jobNames, openQueue, type Queue, type QueueOptions } from "#queue";
-import { until } from "../support/fault-until.ts";
+import { until } from "../support/until.ts";
 
 /** A server that the suite may stop and start. */
 export interface QueueServer {
@@ -171,7 +171,7 @@ export function queueSuite(t: Test, server: (t: Test) => Promise<QueueServer>): 
       { concurrency: 4 },
     );
     await queue.addBulk(jobs);
-    await until("all are done", () => done.size === jobs.length, { seconds: 90 });
+    await until("all are done", () => done.size === jobs.length, { seconds: 180 });
     t.equal(running.most, 4);
   });
 

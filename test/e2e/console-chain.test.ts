@@ -4,13 +4,13 @@ import { startBrowser } from "../support/browser.ts";
 import { inChinese, inEnglish, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
-import { until } from "../support/fault-until.ts";
 import { signIn } from "../support/people.ts";
 import type { Rgw } from "../support/rgw.ts";
 import { allSigned } from "../support/served-log.ts";
 import { slowReads } from "../support/slow-s3.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { refusal, StrictS3 } from "../support/strict-s3.ts";
+import { until } from "../support/until.ts";
 
 // What the page of a clip says of its past: verification with progress, chain of custody, how derivatives were made.
 

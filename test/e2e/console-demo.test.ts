@@ -1,9 +1,9 @@
 import type { Browser, Page } from "playwright-core";
 import t from "tap";
-import { pause } from "#kernel";
 import { startBrowser } from "../support/browser.ts";
 import { inEnglish, signInAs, type Visit, visitOf } from "../support/console.ts";
 import { type DemoProduct, demoProduct } from "../support/demo-product.ts";
+import { until } from "../support/until.ts";
 
 // A day of each of them at `dockseal up`, with what the demo has left: from signing in to a result.
 
@@ -19,13 +19,11 @@ t.before(async () => {
 const day = (use: (visit: Visit) => Promise<void>) => (t: Parameters<typeof visitOf>[0]) =>
   visitOf(t, browser, product.url, use);
 
-async function plays(page: Page): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    if ((await page.evaluate<number>("document.querySelector('video').currentTime")) > 0.2) return;
-    await pause(100);
-  }
-  throw new Error("the recording does not play");
-}
+const plays = (page: Page): Promise<true> =>
+  until(
+    "the recording plays",
+    async () => (await page.evaluate<number>("document.querySelector('video').currentTime")) > 0.2,
+  );
 
 t.test(
   "a handler binds from the tray by keyboard, and exports the case",

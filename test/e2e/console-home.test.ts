@@ -9,9 +9,9 @@ import { startBrowser } from "../support/browser.ts";
 import { inChinese, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
-import { until } from "../support/fault-until.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { TusStation } from "../support/tus.ts";
+import { until } from "../support/until.ts";
 
 // What supervisors, auditors and administrators see first, the filters of the clips, and uploads that run.
 

@@ -8,8 +8,8 @@ import { pause } from "#kernel";
 import { startBrowser } from "../support/browser.ts";
 import { inChinese, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 // The list of clips as it fills.
 

@@ -7,10 +7,10 @@ import { startBrowser } from "../support/browser.ts";
 import { signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
-import { until } from "../support/fault-until.ts";
 import { frameNumber, framesPerSecond, numberedFrames } from "../support/numbered-frames.ts";
 import { signIn } from "../support/people.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 // The player shows the frame that somebody goes to: read off the screen, by ffmpeg. And nothing before it is noted what for.
 

@@ -9,9 +9,9 @@ import { startBrowser } from "../support/browser.ts";
 import { inChinese, inEnglish, signInAs, untilDone, type Visit, visitOf } from "../support/console.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
-import { until } from "../support/fault-until.ts";
 import { signIn } from "../support/people.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 // The console as its people use it, in Debian's Chromium: built as `npm ci` builds it, served by the product.
 

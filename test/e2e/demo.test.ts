@@ -6,7 +6,7 @@ import { join } from "node:path";
 import t from "tap";
 import { PersonClient } from "../../src/cli/person-client.ts";
 import { bareProduct } from "../support/bare-node.ts";
-import { until } from "../support/fault-until.ts";
+import { until } from "../support/until.ts";
 
 function start(...args: string[]): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DOCKSEAL_")));

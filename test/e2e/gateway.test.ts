@@ -7,8 +7,8 @@ import t from "tap";
 import { Caller } from "../support/api.ts";
 import { bareNode } from "../support/bare-node.ts";
 import { OldStation, type Told } from "../support/old-station.ts";
-import { until } from "../support/refusals.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
 const cli = join(import.meta.dirname, "../../src/cli/dockseal.ts");

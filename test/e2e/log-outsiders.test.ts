@@ -8,9 +8,9 @@ import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { sql } from "kysely";
 import t, { type Test } from "tap";
-import { until } from "../support/fault-until.ts";
 import { allSigned, appendMany } from "../support/served-log.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
 const outsiders = join(import.meta.dirname, "../outsiders");
@@ -130,7 +130,7 @@ async function certspotter(
     said += chunk.toString();
   });
   try {
-    await until("certspotter has looked at the log", () => until_(said), { seconds: 60, everyMs: 200 });
+    await until("certspotter has looked at the log", () => until_(said), { everyMs: 200 });
   } catch (error) {
     throw new Error(`certspotter said:\n${said.slice(-3000)}`, { cause: error });
   } finally {

@@ -4,9 +4,9 @@ import t from "tap";
 import { parseEntryBundle } from "#evidence";
 import { Caller } from "../support/api.ts";
 import { sendClip } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { allSigned } from "../support/served-log.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 /** What people put in, and nobody may read out of the log. Each is long enough not to stand anywhere by chance. */
 const secrets = {

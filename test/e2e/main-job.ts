@@ -4,12 +4,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Test } from "tap";
-import { pause } from "#kernel";
 import { Caller } from "../support/api.ts";
 import { bareNode } from "../support/bare-node.ts";
 import { curl, sendClip, someMetadata } from "../support/curl.ts";
 import { signIn } from "../support/people.ts";
 import { type StackOptions, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
 
@@ -58,11 +58,14 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
   const receiptPath = join(stack.directory, "receipt.json");
   const receipt = await untilReceipt(url, party.token, clipId);
   await writeFile(receiptPath, receipt);
-  let clip = await handler.get<ClipView>(`/api/v1/clips/${clipId}`);
-  for (let i = 0; i < 240 && (clip.playable === null || clip.bindings.length === 0); i += 1) {
-    await pause(250);
-    clip = await handler.get<ClipView>(`/api/v1/clips/${clipId}`);
-  }
+  const clip = await until(
+    "it is examined and bound",
+    async () => {
+      const seen = await handler.get<ClipView>(`/api/v1/clips/${clipId}`);
+      return seen.playable !== null && seen.bindings.length > 0 && seen;
+    },
+    { everyMs: 250 },
+  );
   t.equal(clip.state, "sealed");
   t.equal(clip.sha256, (await run("sha256sum", [file])).stdout.slice(0, 64), "the SHA-256 is that of sha256sum");
   t.equal(
@@ -140,16 +143,18 @@ export async function mainJob(t: Test, options: StackOptions): Promise<void> {
 
 /** Asks until the receipt is there. */
 export async function untilReceipt(url: string, token: string, clipId: string): Promise<string> {
-  for (let i = 0; i < 240; i += 1) {
-    const answer = await fetch(`${url}/api/v1/clips/${clipId}/receipt`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    const text = await answer.text();
-    if (answer.status === 200) return text;
-    if (answer.status !== 202) throw new Error(`${answer.status} ${text}`);
-    await pause(250);
-  }
-  throw new Error("no receipt within a minute");
+  const answer = await until(
+    "there is a receipt, or a refusal",
+    async () => {
+      const said = await fetch(`${url}/api/v1/clips/${clipId}/receipt`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      return said.status !== 202 && { status: said.status, text: await said.text() };
+    },
+    { everyMs: 250 },
+  );
+  if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`);
+  return answer.text;
 }
 
 /** RFC 6962 root over 4 MiB chunks with coreutils alone: leaf = SHA-256(00 ‖ chunk), node = SHA-256(01 ‖ left ‖ right). */

@@ -10,11 +10,11 @@ import t, { type Test } from "tap";
 import { Upload } from "tus-js-client";
 import { someMetadata } from "../support/curl.ts";
 import { verifyEverything } from "../support/fault.ts";
-import { until } from "../support/fault-until.ts";
 import { freePort } from "../support/port.ts";
 import { header } from "../support/refusals.ts";
 import { Process, type Stack, startStack } from "../support/stack.ts";
 import { cutPatch, TusStation } from "../support/tus.ts";
+import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
 const MiB = 1024 * 1024;

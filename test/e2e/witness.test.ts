@@ -12,11 +12,11 @@ import { bareNode } from "../support/bare-node.ts";
 import { atRest } from "../support/fault.ts";
 import { doctorOf } from "../support/fault-doctor.ts";
 import { Fleet, newRecording } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { appendSome } from "../support/log.ts";
 import { signIn } from "../support/people.ts";
 import { rewriteHistory } from "../support/rewritten-log.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 import { witnessProcess } from "../support/witness-process.ts";
 
 // A bureau's witnesses and an agency's log, as processes of their own, from the first receipt to a rewritten history.

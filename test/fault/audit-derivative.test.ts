@@ -6,8 +6,8 @@ import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
 import { impatient } from "../support/fault.ts";
-import { until } from "../support/fault-until.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 interface Derivative {
   readonly role: string;

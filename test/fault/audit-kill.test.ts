@@ -5,9 +5,9 @@ import t from "tap";
 import { openStore } from "#store";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { Fleet, newRecording } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { signIn } from "../support/people.ts";
 import { Process, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "dockseal-replica-"));
 t.teardown(() => rm(directory, { recursive: true, force: true }));

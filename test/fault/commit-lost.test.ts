@@ -3,9 +3,9 @@ import { pause } from "#kernel";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { commitProxy } from "../support/fault-proxy.ts";
 import { Fleet, newRecording } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { testServer } from "../support/postgres.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const pace = { pieces: 1, gapMs: 0 };
 

@@ -20,10 +20,10 @@ import {
   untilOver,
 } from "../support/exports.ts";
 import { impatient, verifyEverything } from "../support/fault.ts";
-import { until } from "../support/fault-until.ts";
 import { heldS3 } from "../support/held-s3.ts";
 import { rgw } from "../support/rgw.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const MiB = 1024 ** 2;
 const number = "故障〔2026〕第1号";

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { concurrentUploads, Fleet, newRecording } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { Process, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const stack = await startStack(t, {
   store: "filesystem",

@@ -1,9 +1,9 @@
 import t, { type Test } from "tap";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { concurrentUploads, Fleet } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { testServer } from "../support/postgres.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const postgres = await testServer(t);
 await postgres.ensureDatabase("kills");

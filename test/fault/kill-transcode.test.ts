@@ -4,9 +4,9 @@ import t from "tap";
 import { ffmpeg, scratch } from "../support/derive-media.ts";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { Fleet, recordingOf } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { heldTable } from "../support/held-table.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const pace = { pieces: 4, gapMs: 5 };
 

@@ -5,10 +5,10 @@ import { sweepAbandonedWrites } from "#ingest";
 import { DocksealError, systemClock } from "#kernel";
 import { builtInAuthority } from "#seal";
 import { statementProxy } from "../support/fault-proxy.ts";
-import { until } from "../support/fault-until.ts";
 import { fsckOfLog } from "../support/fsck.ts";
 import { appendSome, logDifferences, openLogDatabase, round, signerOf, testLog } from "../support/log.ts";
 import { storeWith } from "../support/store-with.ts";
+import { until } from "../support/until.ts";
 
 type When = "before" | "after";
 

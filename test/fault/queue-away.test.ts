@@ -2,9 +2,9 @@ import { Redis } from "ioredis";
 import t from "tap";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { Fleet, newRecording } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { heldTable } from "../support/held-table.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const stack = await startStack(t, {
   store: "filesystem",

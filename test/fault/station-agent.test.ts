@@ -8,7 +8,6 @@ import { filesOf, pushFiles, type StationLine } from "#station";
 import { mountedCard } from "../../src/station/card.ts";
 import { mountedCardWithFaults } from "../support/dying-card.ts";
 import { impatient, verifyEverything } from "../support/fault.ts";
-import { until } from "../support/fault-until.ts";
 import { startStack } from "../support/stack.ts";
 import {
   AgentProcess,
@@ -18,6 +17,7 @@ import {
   trustOfStack,
   watchUntil,
 } from "../support/station-agent.ts";
+import { until } from "../support/until.ts";
 
 const stack = await startStack(t, { store: "filesystem", queue: "postgres", variables: impatient });
 const trust = await trustOfStack(stack);

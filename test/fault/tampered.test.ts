@@ -4,9 +4,9 @@ import t from "tap";
 import { impatient, verifyEverything } from "../support/fault.ts";
 import { doctorOf } from "../support/fault-doctor.ts";
 import { Fleet, newRecording, recordingOf } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { signIn } from "../support/people.ts";
 import { Process, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const stack = await startStack(t, {
   store: "filesystem",

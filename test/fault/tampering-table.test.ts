@@ -12,9 +12,9 @@ import { Caller } from "../support/api.ts";
 import { bareProduct } from "../support/bare-node.ts";
 import { sendClip } from "../support/curl.ts";
 import { sample } from "../support/derive-media.ts";
-import { until } from "../support/fault-until.ts";
 import { allSigned } from "../support/served-log.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 // One clip of everything, and then nobody is at work any more: what changes from here on changes behind dockseal's back.
 const stack = await startStack(t, {

@@ -7,9 +7,9 @@ import { impatient, verifyEverything } from "../support/fault.ts";
 import { authorityOn } from "../support/fault-authority.ts";
 import { doctorOf } from "../support/fault-doctor.ts";
 import { Fleet, newRecording } from "../support/fault-station.ts";
-import { until } from "../support/fault-until.ts";
 import { freePort } from "../support/port.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 t.test("a timestamp authority that is away, then a wrong one, then the right one", async (t) => {
   const now = new Date(Date.now() - 60_000);

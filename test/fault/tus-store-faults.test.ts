@@ -5,11 +5,11 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { curl } from "../support/curl.ts";
 import { verifyEverything } from "../support/fault.ts";
-import { until } from "../support/fault-until.ts";
 import { header } from "../support/refusals.ts";
 import { startStack } from "../support/stack.ts";
 import { type Call, type Fault, refusal, StrictS3 } from "../support/strict-s3.ts";
 import { TusStation } from "../support/tus.ts";
+import { until } from "../support/until.ts";
 
 /** Three parts of 8 MiB and a short one. */
 const sizeBytes = 25_000_000;
@@ -62,7 +62,7 @@ async function sendUntilWhole(t: Test, file: { path: string; bytes: Buffer; sha2
       await station.patch(path, at, rest).catch((error: Error) => t.comment(error.message));
       return false;
     },
-    { seconds: 60, everyMs: 100 },
+    { everyMs: 100 },
   );
   const clip = await station.complete(path);
   t.match([clip.status, clip.json<{ sha256: string }>().sha256], [201, file.sha256], "the clip is the file");
@@ -161,9 +161,7 @@ t.test(
     t.equal(sha256, file.sha256, "the clip is what was sent");
     const state = async () =>
       stack.db.selectFrom("clip").select("state").where("id", "=", id).executeTakeFirstOrThrow();
-    await until("it is read back and put into quarantine", async () => (await state()).state === "quarantined", {
-      seconds: 60,
-    });
+    await until("it is read back and put into quarantine", async () => (await state()).state === "quarantined");
     quarantined.push(id);
   },
 );
@@ -185,7 +183,6 @@ t.test("killed at each step of the completion, the next request completes it", a
       await t.rejects(finish(), "the API died");
       await stack.serve.start();
       await until("HEAD completes it", async () => (await station.head(path)).status === 200, {
-        seconds: 60,
         everyMs: 200,
       });
       t.match((await station.complete(path)).json(), { sha256: file.sha256 });
@@ -232,10 +229,7 @@ t.test("while large files are read back at their completion, two at once, other 
     order.push("completion");
     return status;
   });
-  await until("all objects are made, and two are being read", async () => begun.size >= 2 && madeObject.size === 3, {
-    seconds: 60,
-    everyMs: 50,
-  });
+  await until("all objects are made, and two are being read", async () => begun.size >= 2 && madeObject.size === 3);
   t.equal((await curl(`${stack.url}/healthz`)).status, 200);
   order.push("another request");
   const beforeRelease = begun.size;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { openNote, parseCheckpoint, parseNote, parseTlogSize } from "#evidence";
 import { pause } from "#kernel";
-import { until } from "../support/fault-until.ts";
+import { until } from "../support/until.ts";
 import { RewritableLog } from "../support/witness-log.ts";
 import { witnessProcess } from "../support/witness-process.ts";
 

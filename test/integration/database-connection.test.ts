@@ -4,10 +4,10 @@ import { sql } from "kysely";
 import t from "tap";
 import { isDatabaseAway, migrate, openDatabase, speakingDatabase } from "#db";
 import { curl, sendClip, someMetadata } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { freePort } from "../support/port.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 t.test("values come as they are in the database, or not at all", async (t) => {
   const { url } = await testDatabase(t);

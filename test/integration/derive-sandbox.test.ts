@@ -7,7 +7,7 @@ import { debianPrograms, inputPath, outputPath, probeSandbox, runSandboxed } fro
 import { isProblem } from "#kernel";
 import type { SandboxedRun } from "../../src/derive/confine.ts";
 import { listener, scratch } from "../support/derive-media.ts";
-import { until } from "../support/fault-until.ts";
+import { until } from "../support/until.ts";
 
 const withoutBubblewrap = { ...debianPrograms, bwrap: "/nonexistent/bwrap" };
 const limits = { cpuSeconds: 20, memoryBytes: 2 ** 31, fileBytes: 2 ** 24, wallSeconds: 120 };

@@ -15,8 +15,8 @@ import {
   untilAtRest,
   untilOver,
 } from "../support/exports.ts";
-import { until } from "../support/fault-until.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const number = "测试〔2026〕第8号";
 const about = { caseNumber: number, evidencePurpose: "证明现场检查过程" };

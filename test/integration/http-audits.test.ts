@@ -5,9 +5,9 @@ import t from "tap";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { doctorOf } from "../support/fault-doctor.ts";
-import { until } from "../support/fault-until.ts";
 import { refusedWith } from "../support/refusals.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 interface Run {
   readonly id: string;

@@ -5,10 +5,10 @@ import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { ffmpeg } from "../support/derive-media.ts";
 import { EventReader } from "../support/event-stream.ts";
-import { until } from "../support/fault-until.ts";
 import { freePort } from "../support/port.ts";
 import { header, refusedWith } from "../support/refusals.ts";
 import { Process, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 t.test("people are told what happens to their clips, at whatever process they listen", async (t) => {
   const stack = await startStack(t, { store: "filesystem", queue: "postgres" });

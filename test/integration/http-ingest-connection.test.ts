@@ -5,9 +5,10 @@ import t, { type Test } from "tap";
 import { type ProblemCode, pause } from "#kernel";
 import { Caller } from "../support/api.ts";
 import { type CurlAnswer, curl, sendClip, someMetadata } from "../support/curl.ts";
-import { boundary, header, partHead, RawUpload, refusedWith, Traces, until } from "../support/refusals.ts";
+import { boundary, header, partHead, RawUpload, refusedWith, Traces } from "../support/refusals.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { TusStation, uploadMetadata } from "../support/tus.ts";
+import { until } from "../support/until.ts";
 
 const limit = 60_000_000;
 const metadataPart = `${partHead({ name: "metadata" })}${JSON.stringify(someMetadata)}\r\n`;

@@ -2,11 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Test } from "tap";
-import { pause } from "#kernel";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { boundary, partHead, RawUpload, Traces } from "../support/refusals.ts";
 import { type StackOptions, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 /** The same recording sent again is the same clip, however it is sent again; and many at once are many. */
 export async function ingestIdempotency(t: Test, options: StackOptions): Promise<void> {
@@ -88,8 +88,7 @@ export async function ingestIdempotency(t: Test, options: StackOptions): Promise
       return { upload, body };
     }),
   );
-  for (let i = 0; i < 300 && (await traces.kept()).intents < slow.length; i += 1) await pause(100);
-  t.equal((await traces.kept()).intents, slow.length, "twenty uploads are in the middle");
+  await until("twenty uploads are in the middle", async () => (await traces.kept()).intents === slow.length);
   const reads = await Promise.all(Array.from({ length: 20 }, () => reader.call("GET", "/api/v1/clips?limit=5")));
   t.ok(
     reads.every(({ status }) => status === 200),

@@ -3,10 +3,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
-import { pause } from "#kernel";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
 
@@ -53,11 +53,10 @@ t.test("whatever a recorder holds is taken as evidence, playable or not", async 
     sent.push([answer.json<{ id: string }>().id, ...one]);
   }
   for (const [id, file, , seen, needsReason] of sent) {
-    let clip: Seen | undefined;
-    for (let i = 0; i < 600 && (clip?.state !== "sealed" || clip.playable === null); i += 1) {
-      clip = (await reader.call("GET", `/api/v1/clips/${id}`)).json<Seen>();
-      if (clip.state !== "sealed" || clip.playable === null) await pause(100);
-    }
+    const clip = await until("it is sealed and examined", async () => {
+      const now = (await reader.call("GET", `/api/v1/clips/${id}`)).json<Seen>();
+      return now.state === "sealed" && now.playable !== null && now;
+    });
     t.match(clip, { state: "sealed", ...seen }, `${file}: sealed, and seen for what it is`);
     if (needsReason) t.ok((clip?.unplayableReason ?? "").length > 5, `${file}: ${clip?.unplayableReason}`);
   }

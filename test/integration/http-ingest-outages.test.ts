@@ -6,9 +6,10 @@ import t, { type Test } from "tap";
 import { curl, sendClip, someMetadata } from "../support/curl.ts";
 import { signIn } from "../support/people.ts";
 import { testServer } from "../support/postgres.ts";
-import { boundary, partHead, RawUpload, refusedWith, Traces, until } from "../support/refusals.ts";
+import { boundary, partHead, RawUpload, refusedWith, Traces } from "../support/refusals.ts";
 import { newBucket, rgw } from "../support/rgw.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const quickSweeps = { DOCKSEAL_UPLOAD_ABANDONED_SECONDS: "5", DOCKSEAL_RECONCILE_SECONDS: "1" };
 
@@ -115,7 +116,7 @@ t.test("while the S3 store is away nothing is taken, and what was begun is swept
 
   door.open();
   await until("ready", async () => (await curl(`${stack.url}/readyz`)).status === 200);
-  await traces.nothingLeftSoon(t, before, "after the sweeper came by", 60);
+  await traces.nothingLeftSoon(t, before, "after the sweeper came by");
   t.equal((await sendClip(stack.url, stack.party.token, file, someMetadata)).status, 201, "it takes clips again");
 });
 
@@ -134,7 +135,7 @@ t.test("while the directory is away nothing is taken", async (t) => {
   t.equal((await curl(`${stack.url}/readyz`)).status, 503, "it is not ready");
   await rm(evidence);
   await rename(`${evidence}.away`, evidence);
-  await traces.nothingLeftSoon(t, before, "after the sweeper came by", 60);
+  await traces.nothingLeftSoon(t, before, "after the sweeper came by");
   t.equal((await sendClip(stack.url, stack.party.token, file, someMetadata)).status, 201, "it takes clips again");
 });
 
@@ -197,7 +198,7 @@ t.test("while the database is away nothing is taken or told, and after it came b
 
   await database.start();
   await until("ready", async () => (await curl(`${url}/readyz`)).status === 200);
-  await traces.nothingLeftSoon(t, before, "after the sweeper came by", 60);
+  await traces.nothingLeftSoon(t, before, "after the sweeper came by");
   const sent = await sendClip(url, party.token, file, someMetadata);
   t.equal(sent.status, 201, "it takes clips again");
   const { id } = sent.json<{ id: string }>();

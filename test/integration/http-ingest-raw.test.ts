@@ -3,9 +3,9 @@ import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
 import { curl, sendClip, sendRaw, someMetadata } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { RawUpload, refusedWith, Traces } from "../support/refusals.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 t.test("a bare body is taken like a form, refused like a form, and leaves as little behind", async (t) => {
   const stack = await startStack(t, { store: "filesystem", queue: "postgres" });

@@ -5,9 +5,9 @@ import type { Role } from "#identity";
 import { newId } from "#kernel";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { refusedWith } from "../support/refusals.ts";
 import { startStack, type TestParty } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 interface Overview {
   readonly handler: { readonly unboundClips: number; readonly newestCases: readonly { readonly number: string }[] };

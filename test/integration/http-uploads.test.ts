@@ -11,11 +11,11 @@ import { IncomingBytes } from "../../src/ingest/incoming-bytes.ts";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
 import { verifyEverything } from "../support/fault.ts";
-import { until } from "../support/fault-until.ts";
 import { freePort } from "../support/port.ts";
 import { header, refusedWith, Traces } from "../support/refusals.ts";
 import { Process, startStack } from "../support/stack.ts";
 import { cutPatch, TusStation, uploadMetadata } from "../support/tus.ts";
+import { until } from "../support/until.ts";
 
 const stack = await startStack(t, {
   store: "filesystem",

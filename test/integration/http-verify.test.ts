@@ -5,12 +5,12 @@ import t from "tap";
 import type { PersonClient } from "../../src/cli/person-client.ts";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { signIn } from "../support/people.ts";
 import type { Rgw } from "../support/rgw.ts";
 import { slowReads } from "../support/slow-s3.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { refusal, StrictS3 } from "../support/strict-s3.ts";
+import { until } from "../support/until.ts";
 
 // A verification that takes its time says how far it is, and what came of it although the answer had begun.
 

@@ -20,7 +20,6 @@ import { builtInAuthority } from "#seal";
 import { type EvidenceStore, openStore } from "#store";
 import { CheckpointSigner } from "../../src/custody/checkpoint-signer.ts";
 import { copyKey, headFileIn } from "../../src/custody/outside-heads.ts";
-import { until } from "../support/fault-until.ts";
 import {
   appendSome,
   logDifferences,
@@ -34,6 +33,7 @@ import {
 } from "../support/log.ts";
 import { copyOfDatabase } from "../support/postgres.ts";
 import { storeWith } from "../support/store-with.ts";
+import { until } from "../support/until.ts";
 
 async function emptyStore(t: Test, { directory }: TestLog): Promise<EvidenceStore> {
   const store = await openStore(storeUrlIn(join(directory, "other")), { createBucket: true });

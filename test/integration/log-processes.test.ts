@@ -3,10 +3,10 @@ import { join } from "node:path";
 import t from "tap";
 import { lastCheckpoint, openAlarms } from "#custody";
 import { pause } from "#kernel";
-import { until } from "../support/fault-until.ts";
 import { appendSome, logDifferences, openLogDatabase, storeUrlIn, testLog, testOrigin } from "../support/log.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { appRoleUrl, Process } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 t.test("three work processes and eight writers at once, one of them killed: one tree without a gap", async (t) => {
   const { url, db, key, directory } = await testLog(t);

@@ -3,8 +3,8 @@ import t from "tap";
 import { eventProof, fixedCheckpoint, lastCheckpoint, runSequencer, sequenceBatch } from "#custody";
 import { inTransaction } from "#db";
 import { parseLeaf, verifyTlogProof } from "#evidence";
-import { until } from "../support/fault-until.ts";
 import { appendOne, appendSome, logDifferences, testLog } from "../support/log.ts";
+import { until } from "../support/until.ts";
 
 t.test("checkpoints are signed while events never stop coming, and each has its proof", async (t) => {
   const log = await testLog(t);

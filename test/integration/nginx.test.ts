@@ -11,8 +11,9 @@ import { curl, sendClip, sendRaw, someMetadata } from "../support/curl.ts";
 import { EventReader } from "../support/event-stream.ts";
 import { verifyEverything } from "../support/fault.ts";
 import { nginx } from "../support/nginx.ts";
-import { refusedWith, Traces, until } from "../support/refusals.ts";
+import { refusedWith, Traces } from "../support/refusals.ts";
 import { startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 t.test(
   "behind nginx with the sample configuration uploads stream, refusals arrive, and a stop loses nothing",

@@ -8,10 +8,10 @@ import { fsckRecordings } from "../../src/audit/fsck-recordings.ts";
 import { Caller } from "../support/api.ts";
 import { sequenceAll } from "../support/audit.ts";
 import { sendClip } from "../support/curl.ts";
-import { until } from "../support/fault-until.ts";
 import { heldTable } from "../support/held-table.ts";
 import { refusedWith } from "../support/refusals.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 interface Finding {
   readonly id: string;

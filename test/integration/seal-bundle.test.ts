@@ -2,7 +2,6 @@ import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from "n
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { pause } from "#kernel";
 import { verifySealBundle } from "#verify";
 import { Caller } from "../support/api.ts";
 import { sendClip, someMetadata } from "../support/curl.ts";
@@ -10,6 +9,7 @@ import { OpensslBench } from "../support/openssl.ts";
 import { header, refusedWith } from "../support/refusals.ts";
 import { type BundleJson, verifyBySigstore } from "../support/sigstore.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 
 const smallest = 65_536;
 const flipped = (base64: string, at = 0): string => {
@@ -29,11 +29,10 @@ async function sent(t: Test, stack: Stack, fileName: string, bytes: Buffer, kind
 
 /** Asks until the answer is another than "not yet". */
 async function bundleOf(station: Caller, clipId: string) {
-  let answer = await station.call("GET", `/api/v1/clips/${clipId}/bundle`);
-  for (let i = 0; i < 1200 && answer.status === 202; i += 1) {
-    await pause(100);
-    answer = await station.call("GET", `/api/v1/clips/${clipId}/bundle`);
-  }
+  const answer = await until("there is a bundle, or a refusal", async () => {
+    const said = await station.call("GET", `/api/v1/clips/${clipId}/bundle`);
+    return said.status !== 202 && said;
+  });
   return answer;
 }
 

@@ -21,9 +21,9 @@ import { cosign, noteKeyPair, openCheckpoint, parseNote, parseSkey, parseTlogPro
 import { systemClock } from "#kernel";
 import { buildWitness, parseTrustedLogs, WitnessMemory } from "#witness";
 import { signersIn } from "../../src/custody/log-key.ts";
-import { until } from "../support/fault-until.ts";
 import { fsckOfLog, fsckOfLogAfter } from "../support/fsck.ts";
 import { appendSome, round, signerOf, type TestLog, testLog } from "../support/log.ts";
+import { until } from "../support/until.ts";
 import { RewritableLog } from "../support/witness-log.ts";
 
 /** A witness on a port, which can be made to do something else first. */

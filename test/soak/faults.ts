@@ -1,7 +1,7 @@
 import type { EmbeddedPostgres } from "#db";
 import { pause } from "#kernel";
-import { until } from "../support/fault-until.ts";
 import type { Stack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
 import { shuffled } from "./random.ts";
 
 export interface Fault {

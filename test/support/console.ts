@@ -1,9 +1,9 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import type { Test } from "tap";
-import { pause } from "#kernel";
 import { watchedPage } from "./browser.ts";
 import { signIn } from "./people.ts";
 import type { Stack } from "./stack.ts";
+import { until } from "./until.ts";
 
 // What the tests of the console have in common.
 
@@ -31,7 +31,7 @@ export async function visitOf(
     reducedMotion: "reduce",
     ...options,
   });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(90_000);
   await use({ page, complaints: () => complaints.splice(0) });
   t.same(
     requests.filter((address) => new URL(address).origin !== url),
@@ -61,10 +61,12 @@ export async function signInAs(
 /** Until a clip is sealed and no step of its work waits. */
 export async function untilDone(stack: Stack, id: string): Promise<void> {
   const handler = await signIn(stack, "handler");
-  for (let tries = 0; tries < 240; tries += 1) {
-    const clip = await handler.get<{ state: string; pending: unknown[] }>(`/api/v1/clips/${id}`);
-    if (clip.state === "sealed" && clip.pending.length === 0) return;
-    await pause(250);
-  }
-  throw new Error("the clip was not sealed and examined within a minute");
+  await until(
+    "the clip is sealed and examined",
+    async () => {
+      const clip = await handler.get<{ state: string; pending: unknown[] }>(`/api/v1/clips/${id}`);
+      return clip.state === "sealed" && clip.pending.length === 0;
+    },
+    { everyMs: 250 },
+  );
 }

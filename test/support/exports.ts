@@ -7,8 +7,8 @@ import { sql } from "kysely";
 import type { Caller } from "./api.ts";
 import { bareProduct } from "./bare-node.ts";
 import { sendClip, someMetadata } from "./curl.ts";
-import { until } from "./fault-until.ts";
 import type { Stack } from "./stack.ts";
+import { until } from "./until.ts";
 
 const run = promisify(execFile);
 

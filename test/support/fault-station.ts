@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { ContentDigests, type ContentFacts } from "#evidence";
 import { pause } from "#kernel";
-import { until } from "./fault-until.ts";
 import { type Answer, type Pace, pacedRequest, type Sending } from "./paced-request.ts";
+import { until } from "./until.ts";
 
 /** A file on a card, with the digests that the station took of it by itself. */
 export interface Recording {

@@ -8,8 +8,8 @@ import { leafHash, MerkleRoot, openCheckpoint, parseSkey, type TimestampAuthorit
 import { type EvidenceStore, openStore } from "#store";
 import { type Trust, verifyReceipt } from "#verify";
 import type { Acknowledged } from "./fault-station.ts";
-import { until } from "./fault-until.ts";
 import type { Stack } from "./stack.ts";
+import { until } from "./until.ts";
 
 /** Variables that let a stack notice within seconds what is overdue. */
 export const impatient: Readonly<Record<string, string>> = {

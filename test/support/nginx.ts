@@ -4,8 +4,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Test } from "tap";
-import { until } from "./fault-until.ts";
 import { freePort } from "./port.ts";
+import { until } from "./until.ts";
 
 const run = promisify(execFile);
 const sample = join(import.meta.dirname, "../../deploy/nginx/dockseal.conf");

@@ -6,6 +6,7 @@ import { type ProblemCode, pause } from "#kernel";
 import { type EvidenceStore, openStore } from "#store";
 import type { CurlAnswer } from "./curl.ts";
 import type { Stack } from "./stack.ts";
+import { until } from "./until.ts";
 
 /** Everything that an upload could leave behind. */
 interface Kept {
@@ -55,9 +56,9 @@ export class Traces {
   }
 
   /** As {@link nothingLeft}, where the sender got no answer to tell that the clean-up is over. */
-  async nothingLeftSoon(t: Test, before: Kept, what: string, seconds = 30): Promise<void> {
+  async nothingLeftSoon(t: Test, before: Kept, what: string): Promise<void> {
     const wanted = JSON.stringify(before);
-    for (let i = 0; i < seconds * 10 && JSON.stringify(await this.kept()) !== wanted; i += 1) await pause(100);
+    await until(`${what}: nothing is left`, async () => JSON.stringify(await this.kept()) === wanted);
     await this.nothingLeft(t, before, what);
   }
 }
@@ -108,15 +109,6 @@ export function partHead({ name, fileName, type }: Omit<Part, "content">): strin
 export function formBody(parts: readonly Part[], end = `--${boundary}--\r\n`): Buffer {
   const pieces = parts.flatMap((part) => [Buffer.from(partHead(part)), Buffer.from(part.content), Buffer.from("\r\n")]);
   return Buffer.concat([...pieces, Buffer.from(end)]);
-}
-
-/** Looks until something holds, for at most a minute. */
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i += 1) {
-    if (await holds()) return;
-    await pause(100);
-  }
-  throw new Error(`never: ${what}`);
 }
 
 /** An upload over a bare socket, sent as slowly and ended as rudely as a test wants. */

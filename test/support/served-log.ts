@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Database } from "#db";
-import { until } from "./fault-until.ts";
+import { until } from "./until.ts";
 
 /**
  * Appends events that nothing else stands behind, as fast as the database makes them: their leaves are of the right form,

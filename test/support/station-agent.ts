@@ -11,8 +11,8 @@ import { parseSkey, type TimestampAuthorityKeys } from "#evidence";
 import { type StationLine, type WatchOptions, watch } from "#station";
 import type { Trust } from "#verify";
 import { bareProduct } from "./bare-node.ts";
-import { until } from "./fault-until.ts";
 import type { Stack } from "./stack.ts";
+import { until } from "./until.ts";
 
 /** What a station is given beforehand: the installation's own keys. */
 export async function trustOfStack(stack: Stack): Promise<Trust> {
@@ -131,7 +131,7 @@ export async function watchUntil(
     onLine: (line) => void lines.push(line),
   });
   try {
-    await Promise.race([watching, until(`enough lines`, () => enough(lines), { seconds: 60 })]);
+    await Promise.race([watching, until(`enough lines`, () => enough(lines))]);
   } catch (cause) {
     throw new Error(JSON.stringify(lines), { cause });
   } finally {

@@ -2,7 +2,7 @@ import { type KeyboardEvent, type PointerEvent, type ReactNode, useState } from 
 import { useTranslation } from "react-i18next";
 import type { ClipDetail } from "../api/types.ts";
 import { momentText, timeOfDay } from "./moment.ts";
-import { useWaveform, WaveformShape } from "./waveform.tsx";
+import { useWaveform, WaveformShape, waveformOf } from "./waveform.tsx";
 
 interface Given {
   readonly clip: ClipDetail;
@@ -42,7 +42,7 @@ export function TimeLine({ clip, atSeconds, lengthSeconds, shown, beganAtMs, onS
   return (
     // No input of type range: its thumb keeps the ends away from the ends.
     <div
-      className={`time-line ${waveform === undefined ? "" : "sounding"}`}
+      className={`time-line ${waveformOf(clip) === undefined ? "" : "sounding"}`}
       role="slider"
       tabIndex={0}
       aria-label={t("clip.position")}

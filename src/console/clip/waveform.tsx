@@ -8,9 +8,14 @@ interface Waveform {
   readonly data: readonly number[];
 }
 
+/** Known before the shape is there, so that its place can be kept: what is below does not jump away from the hand. */
+export function waveformOf(clip: ClipDetail): ClipDetail["derivatives"][number] | undefined {
+  return clip.derivatives.find(({ role }) => role === "waveform");
+}
+
 /** The shape of the clip's sound; undefined until it is wanted and there, and where there is none. */
 export function useWaveform(clip: ClipDetail, wanted: boolean): Waveform | undefined {
-  const made = clip.derivatives.find(({ role }) => role === "waveform");
+  const made = waveformOf(clip);
   const { data } = useQuery({
     queryKey: ["waveform", clip.id, made?.revision],
     queryFn: async () => waveformIn(await (await fetch(`/api/v1/clips/${clip.id}/waveform`)).json()),

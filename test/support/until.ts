@@ -7,7 +7,7 @@ import { pause } from "#kernel";
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
-  { seconds = 60, everyMs = 50 }: { seconds?: number; everyMs?: number } = {},
+  { seconds = 180, everyMs = 50 }: { seconds?: number; everyMs?: number } = {},
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   let cause: unknown;
