@@ -171,7 +171,7 @@ export function queueSuite(t: Test, server: (t: Test) => Promise<QueueServer>): 
       { concurrency: 4 },
     );
     await queue.addBulk(jobs);
-    await until("all are done", () => done.size === jobs.length, { seconds: 180 });
+    await until("all are done", () => done.size === jobs.length);
     t.equal(running.most, 4);
   });
 

@@ -1,3 +1,4 @@
+import { deepStrictEqual } from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { sql } from "kysely";
@@ -57,8 +58,10 @@ export class Traces {
 
   /** As {@link nothingLeft}, where the sender got no answer to tell that the clean-up is over. */
   async nothingLeftSoon(t: Test, before: Kept, what: string): Promise<void> {
-    const wanted = JSON.stringify(before);
-    await until(`${what}: nothing is left`, async () => JSON.stringify(await this.kept()) === wanted);
+    await until(`${what}: nothing is left`, async () => {
+      deepStrictEqual(await this.kept(), before); // tells what is left, should it stay
+      return true;
+    });
     await this.nothingLeft(t, before, what);
   }
 }
